@@ -1,0 +1,123 @@
+"""What the front and the worker say to each other: one msgspec struct a line, NDJSON on the worker's own pipe."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct
+
+from ..model import AudioFormat, NoticeLevel, StageParams, Track
+
+# front → worker
+
+
+class Run(Struct, frozen=True, tag="run"):
+    """Render ``stages`` in order. Files go to the existing folder ``staging`` and nowhere else.
+
+    ``track_ids[i]`` are the ids of stage i's batch items; their seeds are seed, seed + 1, …
+    """
+
+    job_id: str
+    stages: tuple[StageParams, ...]
+    track_ids: tuple[tuple[str, ...], ...]
+    model_versions: tuple[str, ...]
+    staging: str
+    audio_format: AudioFormat = "flac"
+
+
+class Cancel(Struct, frozen=True, tag="cancel"):
+    job_id: str
+
+
+class Unload(Struct, frozen=True, tag="unload"):
+    """Drop one backend's model from memory; ``None`` drops all."""
+
+    backend: str | None = None
+
+
+ToWorker = Run | Cancel | Unload
+
+# worker → front
+
+
+class Ready(Struct, frozen=True, tag="ready"):
+    pid: int
+
+
+class Started(Struct, frozen=True, tag="started"):
+    job_id: str
+    device: str
+
+
+class Progress(Struct, frozen=True, tag="progress"):
+    """``step`` of ``total_steps`` are done, over all stages of the job."""
+
+    job_id: str
+    step: int
+    total_steps: int
+    stage_index: int = 0
+
+
+class AudioGrown(Struct, frozen=True, tag="audio"):
+    """``frames`` of interleaved float32 lie ready in the growing raw file ``path`` of the staging folder."""
+
+    job_id: str
+    path: str
+    frames: int
+    sample_rate: int
+    channels: int
+
+
+class Notice(Struct, frozen=True, tag="notice"):
+    level: NoticeLevel
+    message: str
+
+
+class StageDone(Struct, frozen=True, tag="stage_done"):
+    """Stage ``stage_index`` is finished; each track's ``path`` is a file name inside the staging folder."""
+
+    job_id: str
+    stage_index: int
+    tracks: tuple[Track, ...]
+
+
+class Done(Struct, frozen=True, tag="done"):
+    job_id: str
+    tracks: tuple[Track, ...]
+
+
+class Failed(Struct, frozen=True, tag="failed"):
+    """``name`` is from the table in errors.py; the traceback went to the worker's stderr."""
+
+    job_id: str
+    name: str
+    message: str
+
+
+class Cancelled(Struct, frozen=True, tag="cancelled"):
+    job_id: str
+    step: int
+    total_steps: int
+
+
+class Unloaded(Struct, frozen=True, tag="unloaded"):
+    backends: tuple[str, ...]
+
+
+FromWorker = Ready | Started | Progress | AudioGrown | Notice | StageDone | Done | Failed | Cancelled | Unloaded
+
+_encoder = msgspec.json.Encoder()
+_to_worker = msgspec.json.Decoder(ToWorker)
+_from_worker = msgspec.json.Decoder(FromWorker)
+
+
+def encode(message: ToWorker | FromWorker) -> bytes:
+    """One line, newline included."""
+    return _encoder.encode(message) + b"\n"
+
+
+def decode_to_worker(line: bytes) -> ToWorker:
+    return _to_worker.decode(line)
+
+
+def decode_from_worker(line: bytes) -> FromWorker:
+    return _from_worker.decode(line)

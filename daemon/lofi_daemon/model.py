@@ -1,0 +1,111 @@
+"""The nouns, as frozen structs: what a request may be trusted to be, and what the library stores.
+
+Nothing here imports more than msgspec, so every room may import this one.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+Seed = int | str
+"""0 … 2^64−1 in the one form it has everywhere, wire and disk included: an integer up to 2^53−1, a
+decimal string above (JSON readers with doubles would round it). ``int(seed)`` where arithmetic needs it."""
+
+MAX_JSON_INT = 2**53 - 1
+
+StageType = Literal["generate", "refine", "cover", "repaint", "extract", "lego", "complete", "continue"]
+Priority = Literal["high", "normal", "low"]
+AudioFormat = Literal["flac", "wav", "ogg", "mp3"]
+NoticeLevel = Literal["info", "warn", "error"]
+
+
+class Lora(Struct, frozen=True, forbid_unknown_fields=True):
+    path: str
+    scale: float = 1.0
+
+
+class StageParams(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One stage, checked and with every default filled in. ``None`` = the backend has no such knob.
+
+    Made in one place only (``stages.resolve``); meanings and ranges are in doc/PROTOCOL.md.
+    """
+
+    stage_type: StageType = "generate"
+    backend: str
+    model: str | None = None
+    prompt: str
+    duration_sec: float
+    seed: Seed
+    batch_size: int = 1
+    lyrics: str | None = None
+    vocal_language: str | None = None
+    instrumental: bool | None = None
+    bpm: int | None = None
+    keyscale: str | None = None
+    timesignature: str | None = None
+    inference_steps: int | None = None
+    guidance_scale: float | None = None
+    scheduler: str | None = None
+    shift: float | None = None
+    guidance: str | None = None
+    cfg_interval: tuple[float, float] | None = None
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    init_latent_id: str | None = None
+    t_start: float | None = None
+    resume_sample_index: int | None = None
+    checkpoint_step: int | None = None
+    src_latent_id: str | None = None
+    src_stage: int | None = None
+    src_audio_id: str | None = None
+    reference_audio_id: str | None = None
+    cover_strength: float | None = None
+    cover_noise_strength: float | None = None
+    repaint_start: float | None = None
+    repaint_end: float | None = None
+    repaint_strength: float | None = None
+    track_name: str | None = None
+    track_classes: tuple[str, ...] | None = None
+    lora: tuple[Lora, ...] | None = None
+
+
+class Track(Struct, frozen=True, kw_only=True):
+    """A finished piece of music in the library.
+
+    ``path`` is absolute on the wire; inside an audio file's own metadata it is empty. Seconds, Hz, LUFS.
+    """
+
+    id: str
+    path: str
+    prompt: str
+    duration_sec: float
+    sample_rate: int
+    channels: int
+    seed: Seed
+    backend: str
+    model_version: str
+    generation_time_sec: float
+    created_at: str  # ISO 8601, UTC, "2026-11-21T06:30:00.123Z"
+    params: StageParams
+    latent_id: str | UnsetType = UNSET
+    latent_index: int | UnsetType = UNSET
+    latent_checkpoint_id: str | UnsetType = UNSET
+    checkpoint_step: int | UnsetType = UNSET
+    lm_metadata: dict[str, object] | UnsetType = UNSET
+    parent_ids: tuple[str, ...] = ()
+    lufs: float | None = None
+    favorite: bool = False
+
+
+def canonical_seed(seed: int) -> Seed:
+    """The one form of ``seed`` (see ``Seed``)."""
+    return seed if seed <= MAX_JSON_INT else str(seed)
+
+
+def to_builtins(value: object) -> object:
+    """Structs to plain JSON values."""
+    return msgspec.to_builtins(value)
