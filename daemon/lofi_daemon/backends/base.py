@@ -2,15 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
+from ..config import Settings
 from ..model import NoticeLevel, StageParams
 
 if TYPE_CHECKING:  # the front reads this file and must not load numpy
     import numpy as np
     from numpy.typing import NDArray
+
+
+Status = Literal["not_installed", "downloading", "ready", "loading", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """Whether a backend can make music now; ``message`` says what to do if not."""
+
+    status: Status
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BackendInfo:
+    """The front's half: what a backend is, what it takes and within which ranges.
+
+    ``takes`` names the StageParams fields it understands beside stage_type, backend, prompt, duration_sec
+    and seed. ``ignores`` maps fields it accepts but cannot act on to the sentence that says so.
+    ``defaults`` gives the values of the fields it takes that the request left open.
+    """
+
+    type: str
+    name: str
+    min_duration_sec: float
+    max_duration_sec: float
+    sample_rate: int
+    model_version: str
+    stage_types: tuple[str, ...]
+    models: tuple[str, ...] = ()
+    takes: frozenset[str] = frozenset()
+    ignores: Mapping[str, str] = field(default_factory=dict)
+    schedulers: tuple[str, ...] = ()
+    defaults: Callable[[Settings], Mapping[str, object]] = lambda settings: {}
+    availability: Callable[[Settings], Availability] = lambda settings: Availability("ready")
 
 
 class GenerationCancelled(Exception):

@@ -1,0 +1,67 @@
+"""`lofi-daemon`: what the editor starts. Speaks JSON-RPC on stdin and stdout."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+
+from . import __version__
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="lofi-daemon",
+        description="The daemon behind lofi.nvim: composes, keeps and plays background music.",
+        epilog="It speaks JSON-RPC 2.0, one object a line; see doc/PROTOCOL.md. People use the `lofi` command.",
+    )
+    parser.add_argument("--stdio", "--daemon", action="store_true", help="serve one client on stdin and stdout")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting, such as cache.max_mb=2000"
+    )
+    parser.add_argument("--version", action="version", version=f"lofi-daemon {__version__}")
+    arguments = parser.parse_args()
+    if not arguments.stdio:
+        parser.error("say --stdio to serve a client on stdin and stdout")
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    _serve(tuple(arguments.set))
+
+
+def _serve(setup: tuple[str, ...]) -> None:
+    from .app import load_settings, serve_stdio
+    from .protocol.stdio import claim_stdout
+
+    sink = claim_stdout()
+    source = os.dup(0)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)  # children inherit nothing of the client's
+    os.umask(0o077)
+    loaded = load_settings(setup)
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        main_task = asyncio.current_task()
+        assert main_task is not None
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, main_task.cancel)
+        await serve_stdio(loaded, source, sink)
+
+    try:
+        asyncio.run(run())
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        pass
+    except Exception:
+        logging.getLogger(__name__).exception("the daemon broke")
+        os._exit(1)
+    # The reader thread sits in a read that nothing can interrupt.
+    sys.stderr.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""From a checked request to a job: the walk from the wire to the waiting line."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from . import limits
+from .backends.registry import BACKENDS
+from .config import Settings
+from .errors import LofiError
+from .jobs.job import Job
+from .jobs.lifecycle import Jobs
+from .library.identity import track_id
+from .limits import LimitHook
+from .model import NoticeLevel, Priority, Track
+from .stages.items import item_params
+from .stages.request import StageRequest
+from .stages.resolve import resolve
+
+
+def draw_seed() -> int:
+    """A fresh seed that every JSON reader holds exactly."""
+    return secrets.randbelow(2**53)
+
+
+class FindsTracks(Protocol):
+    async def find_all(self, track_ids: tuple[str, ...]) -> tuple[Track, ...] | None:
+        """These tracks if every one is there, else None."""
+
+
+class Unloads(Protocol):
+    async def unload(self, backend: str | None) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    job: Job
+    status: Literal["cached", "queued", "generating"]
+    position: int
+
+
+class Generation:
+    """Checks, asks the limit hook, looks into the library, and only then queues."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        jobs: Jobs,
+        library: FindsTracks,
+        engine: Unloads,
+        limit_hook: LimitHook,
+        notice: Callable[[NoticeLevel, str], None],
+    ) -> None:
+        self._settings = settings
+        self._jobs = jobs
+        self._library = library
+        self._engine = engine
+        self._limit_hook = limit_hook
+        self._notice = notice
+        self._told_default = False
+        self.loaded: set[str] = set()
+
+    async def generate(
+        self, request: StageRequest, priority: Priority, job_id: str | None, auto_play: bool
+    ) -> Accepted:
+        """One stage into the line, or its tracks out of the library.
+
+        Raises the errors of ``resolve``, QUOTA_EXCEEDED, BACKEND_NOT_INSTALLED, BACKEND_NOT_READY, QUEUE_FULL.
+        """
+        resolved = resolve(request, self._settings, draw_seed)
+        params = resolved.params
+        limits.ask(self._limit_hook, (params,))
+        self._require_ready(params.backend)
+        if job_id is not None:
+            self._jobs.require_free_id(job_id)
+        if request.backend is None:
+            self._tell_default(params.backend)
+        for message in resolved.notices:
+            self._notice("warn", message)
+
+        version = BACKENDS[params.backend].model_version
+        ids = tuple(track_id(item_params(params, i), version) for i in range(params.batch_size))
+        if joined := self._jobs.join(ids, priority, auto_play):
+            return self._accepted(joined)
+        job = Job(
+            id=job_id or uuid.uuid4().hex,
+            stages=(params,),
+            track_ids=(ids,),
+            model_versions=(version,),
+            priority=priority,
+            auto_play=auto_play,
+        )
+        if tracks := await self._library.find_all(ids):
+            self._jobs.complete_from_library(job, tracks)
+            return Accepted(job, "cached", 0)
+        if joined := self._jobs.join(ids, priority, auto_play):  # another client was quicker
+            return self._accepted(joined)
+        self._jobs.submit(job)
+        return self._accepted(job)
+
+    async def unload(self, backend: str | None) -> tuple[str, ...]:
+        """Free models from memory; their names. Raises BACKEND_NOT_READY while one of them is generating."""
+        current = self._jobs.current
+        if current and backend in (None, current.params.backend):
+            raise LofiError(
+                "BACKEND_NOT_READY",
+                f"{current.params.backend} is generating; cancel that job or wait, then unload.",
+                field="backend", job_id=current.id,
+            )  # fmt: skip
+        unloaded = await self._engine.unload(backend)
+        self.loaded -= set(unloaded)
+        return unloaded
+
+    def _accepted(self, job: Job) -> Accepted:
+        position = self._jobs.position(job)
+        return Accepted(job, "queued" if position else "generating", position)
+
+    def _require_ready(self, backend: str) -> None:
+        available = BACKENDS[backend].availability(self._settings)
+        if available.status != "ready":
+            name = "BACKEND_NOT_INSTALLED" if available.status == "not_installed" else "BACKEND_NOT_READY"
+            raise LofiError(name, available.message, field="backend", status=available.status)
+
+    def _tell_default(self, backend: str) -> None:
+        """Once: which backend "auto" came to mean."""
+        if not self._told_default and self._settings.default_backend == "auto":
+            self._told_default = True
+            if backend == "synth":
+                self._notice(
+                    "info", "No neural backend is installed: the built-in composer (synth) makes the music."
+                )
+
+

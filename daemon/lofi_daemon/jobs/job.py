@@ -1,0 +1,122 @@
+"""A job and what is told about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from msgspec import Struct
+
+from ..model import Priority, StageParams, Track
+from .eta import Pace
+
+State = Literal["queued", "generating", "committing", "completed", "failed", "cancelled"]
+
+
+@dataclass(slots=True)
+class Job:
+    """One accepted request. Only ``Jobs`` changes it."""
+
+    id: str
+    stages: tuple[StageParams, ...]
+    track_ids: tuple[tuple[str, ...], ...]
+    model_versions: tuple[str, ...]
+    priority: Priority
+    auto_play: bool
+    state: State = "queued"
+    pace: Pace = field(default_factory=Pace)
+    stage_index: int = 0
+    step: int = 0
+    total_steps: int = 0
+    staging: str = ""
+    cancelling: bool = False
+
+    @property
+    def params(self) -> StageParams:
+        """The last stage: what the job's tracks are made by."""
+        return self.stages[-1]
+
+    @property
+    def track_id(self) -> str:
+        return self.track_ids[-1][0]
+
+
+# What happens to a job, told to the listener in this order: Started? Progressed* then exactly one of the last three.
+
+
+@dataclass(frozen=True, slots=True)
+class JobStarted:
+    job: Job
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobProgressed:
+    job: Job
+    percent: int
+    eta_sec: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobCompleted:
+    job: Job
+    tracks: tuple[Track, ...]
+    cached: bool
+
+
+@dataclass(frozen=True, slots=True)
+class JobFailed:
+    job: Job
+    name: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobCancelled:
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
+class QueueChanged:
+    pending: int
+
+
+JobEvent = JobStarted | JobProgressed | JobCompleted | JobFailed | JobCancelled | QueueChanged
+
+
+class JobView(Struct, frozen=True):
+    """A job on the wire. ``position`` is 0 for the running one."""
+
+    job_id: str
+    track_id: str
+    prompt: str
+    duration_sec: float
+    backend: str
+    priority: Priority
+    status: State
+    position: int
+    percent: int
+    eta_sec: float | None
+    current_step: int
+    total_steps: int
+    stage_index: int
+    stages: int
+
+
+def view(job: Job, position: int) -> JobView:
+    return JobView(
+        job_id=job.id,
+        track_id=job.track_id,
+        prompt=job.params.prompt,
+        duration_sec=job.params.duration_sec,
+        backend=job.params.backend,
+        priority=job.priority,
+        status=job.state,
+        position=position,
+        percent=job.pace.percent,
+        eta_sec=job.pace.eta_sec,
+        current_step=job.step,
+        total_steps=job.total_steps,
+        stage_index=job.stage_index,
+        stages=len(job.stages),
+    )

@@ -1,0 +1,295 @@
+"""Takes accepted requests through queued → generating → completed | failed | cancelled.
+
+Every job submitted here ends in exactly one of JobCompleted, JobFailed, JobCancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ..engine.link import (
+    Cancel,
+    Cancelled,
+    Done,
+    Failed,
+    FromWorker,
+    Progress,
+    Run,
+    Started,
+    ToWorker,
+)
+from ..errors import LofiError
+from ..model import AudioFormat, Priority, Track
+from .eta import REPEAT_SEC
+from .job import (
+    Job,
+    JobCancelled,
+    JobCompleted,
+    JobEvent,
+    JobFailed,
+    JobProgressed,
+    JobStarted,
+    JobView,
+    QueueChanged,
+    view,
+)
+from .queue import WaitingLine
+
+log = logging.getLogger(__name__)
+
+HARD_CANCEL_SEC = 3.0
+"""A backend that has not stopped at its next step by then loses its process."""
+
+
+class Engine(Protocol):
+    """What jobs need of the engine host."""
+
+    async def send(self, message: ToWorker) -> None: ...
+    def tell(self, message: ToWorker) -> None: ...
+    def kill(self) -> None: ...
+    def idle(self) -> None: ...
+
+
+class Keep(Protocol):
+    """What jobs need of the library."""
+
+    async def staging(self) -> Path:
+        """A fresh private folder for one job's files."""
+
+    async def commit(self, track: Track, staged: Path) -> Track:
+        """Take a finished file in. Raises CACHE_WRITE_ERROR."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelResult:
+    cancelled: bool
+    was_generating: bool
+
+
+class Jobs:
+    """One job runs, five wait. ``listener`` hears every event on the loop's thread."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        library: Keep,
+        listener: Callable[[JobEvent], None],
+        audio_format: AudioFormat = "flac",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._engine = engine
+        self._library = library
+        self._listener = listener
+        self._audio_format = audio_format
+        self._clock = clock
+        self._waiting = WaitingLine()
+        self._current: Job | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._kill_timer: asyncio.TimerHandle | None = None
+        self._tick_timer: asyncio.TimerHandle | None = None
+
+    # ── asked from above ──
+
+    @property
+    def current(self) -> Job | None:
+        return self._current
+
+    def live(self) -> list[Job]:
+        """The running job, then the waiting ones in order."""
+        return ([self._current] if self._current else []) + list(self._waiting)
+
+    def views(self) -> tuple[JobView | None, list[JobView]]:
+        """The running job and the waiting ones, for the wire."""
+        current = view(self._current, 0) if self._current else None
+        return current, [view(job, i + 1) for i, job in enumerate(self._waiting)]
+
+    def join(self, track_ids: tuple[str, ...], priority: Priority, auto_play: bool) -> Job | None:
+        """The live job that already makes exactly these tracks, now also wanted at ``priority``."""
+        for job in self.live():
+            if job.track_ids[-1] == track_ids and not job.cancelling:
+                job.auto_play |= auto_play
+                if job.state == "queued":
+                    self._waiting.raise_priority(job, priority)
+                return job
+        return None
+
+    def require_free_id(self, job_id: str) -> None:
+        if any(job.id == job_id for job in self.live()):
+            raise LofiError(
+                "INVALID_PARAMS", f"A job “{job_id}” is already waiting or running; use another job_id.",
+                field="job_id", got=job_id,
+            )  # fmt: skip
+
+    def submit(self, job: Job) -> int:
+        """Queue ``job`` and start it if nothing runs; its position (0 = it starts now). Raises QUEUE_FULL."""
+        self.require_free_id(job.id)
+        self._waiting.push(job)
+        self._start_next()
+        if job is self._current:
+            return 0
+        self._listener(QueueChanged(len(self._waiting)))
+        return self._waiting.position(job)
+
+    def position(self, job: Job) -> int:
+        return 0 if job is self._current else self._waiting.position(job)
+
+    def complete_from_library(self, job: Job, tracks: tuple[Track, ...]) -> None:
+        """``job`` needs no work: its tracks are already there."""
+        job.state = "completed"
+        self._listener(JobCompleted(job, tracks, cached=True))
+
+    def cancel(self, job: Job) -> CancelResult:
+        """Cancel a live job. A waiting one ends now, a running one at its next step or after HARD_CANCEL_SEC."""
+        if job is not self._current:
+            self._waiting.remove(job)
+            self._end(job, "cancelled", JobCancelled(job))
+            self._listener(QueueChanged(len(self._waiting)))
+            return CancelResult(cancelled=True, was_generating=False)
+        if job.state == "committing":
+            return CancelResult(cancelled=False, was_generating=True)  # too late: the track is being kept
+        if not job.cancelling:
+            job.cancelling = True
+            self._engine.tell(Cancel(job.id))
+            self._kill_timer = asyncio.get_running_loop().call_later(HARD_CANCEL_SEC, self._engine.kill)
+        return CancelResult(cancelled=True, was_generating=True)
+
+    def clear(self) -> int:
+        """Cancel everything that waits; how many that were."""
+        jobs = self._waiting.clear()
+        for job in jobs:
+            self._end(job, "cancelled", JobCancelled(job))
+        if jobs:
+            self._listener(QueueChanged(0))
+        return len(jobs)
+
+    def close(self) -> None:
+        """The daemon leaves: every live job is cancelled and said to be."""
+        self.clear()
+        if self._current:
+            self._finish(self._current, "cancelled", JobCancelled(self._current), start_next=False)
+
+    # ── heard from the engine ──
+
+    def on_message(self, message: FromWorker) -> None:
+        job = self._current
+        if job is None or getattr(message, "job_id", None) != job.id:
+            return  # an echo of a job that has already ended
+        if isinstance(message, Started):
+            if job.stage_index == 0 and job.step == 0:
+                self._listener(JobStarted(job, message.device))
+                self._report(job)
+        elif isinstance(message, Progress):
+            job.stage_index, job.step, job.total_steps = message.stage_index, message.step, message.total_steps
+            fraction = (message.stage_index + message.step / max(message.total_steps, 1)) / len(job.stages)
+            job.pace.advance(fraction, self._clock())
+            self._report(job)
+        elif isinstance(message, Done):
+            self._spawn(self._commit(job, message.tracks))
+        elif isinstance(message, Cancelled):
+            job.step, job.total_steps = message.step, message.total_steps
+            self._finish(job, "cancelled", JobCancelled(job))
+        elif isinstance(message, Failed):
+            self._finish(job, "failed", JobFailed(job, message.name, message.message))
+
+    def on_worker_exit(self, reason: str) -> None:
+        """The worker died; the next job starts a new one."""
+        job = self._current
+        if job is None or job.state != "generating":
+            return
+        if job.cancelling:
+            self._finish(job, "cancelled", JobCancelled(job))
+        else:
+            message = f"The worker died while generating: {reason}. Ask again, with a shorter track if memory is short."
+            self._finish(job, "failed", JobFailed(job, "MODEL_INFERENCE_FAILED", message))
+
+    # ── the walk ──
+
+    def _start_next(self) -> None:
+        if self._current is not None:
+            return
+        job = self._waiting.pop()
+        if job is None:
+            self._engine.idle()
+            return
+        self._current = job
+        job.state = "generating"
+        self._spawn(self._run(job))
+
+    async def _run(self, job: Job) -> None:
+        try:
+            job.staging = str(await self._library.staging())
+            if job.cancelling:
+                self._finish(job, "cancelled", JobCancelled(job))
+                return
+            await self._engine.send(
+                Run(job.id, job.stages, job.track_ids, job.model_versions, job.staging, self._audio_format)
+            )
+        except LofiError as error:
+            self._finish(job, "failed", JobFailed(job, error.name, error.message))
+            return
+        if job.cancelling:  # cancelled while the worker was starting: that Cancel found nobody
+            self._engine.tell(Cancel(job.id))
+        self._tick(job)
+
+    async def _commit(self, job: Job, tracks: tuple[Track, ...]) -> None:
+        job.state = "committing"
+        kept = []
+        try:
+            for track in tracks:
+                kept.append(await self._library.commit(track, Path(job.staging) / Path(track.path).name))
+        except LofiError as error:
+            self._finish(job, "failed", JobFailed(job, error.name, error.message))
+            return
+        self._finish(job, "completed", JobCompleted(job, tuple(kept), cached=False))
+
+    def _finish(self, job: Job, state: str, event: JobEvent, *, start_next: bool = True) -> None:
+        """The running job ends; the next one starts."""
+        if job is not self._current:
+            return
+        self._current = None
+        for timer in (self._kill_timer, self._tick_timer):
+            if timer:
+                timer.cancel()
+        self._kill_timer = self._tick_timer = None
+        self._end(job, state, event)
+        if start_next:
+            waiting = len(self._waiting)
+            self._start_next()
+            if waiting:
+                self._listener(QueueChanged(len(self._waiting)))
+
+    def _end(self, job: Job, state: str, event: JobEvent) -> None:
+        job.state = state  # type: ignore[assignment]
+        if job.staging:
+            self._spawn(asyncio.to_thread(shutil.rmtree, job.staging, ignore_errors=True))
+        self._listener(event)
+
+    def _report(self, job: Job) -> None:
+        if job.pace.due(self._clock()):
+            self._listener(JobProgressed(job, job.pace.percent, job.pace.eta_sec))
+
+    def _tick(self, job: Job) -> None:
+        """A backend may be silent for long in one step; the user still hears every 2 s."""
+        if job is self._current and job.state == "generating":
+            self._report(job)
+            self._tick_timer = asyncio.get_running_loop().call_later(REPEAT_SEC, self._tick, job)
+
+    def _spawn(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._forget)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("a job's task failed", exc_info=error)
+            if self._current:
+                job = self._current
+                self._finish(job, "failed", JobFailed(job, "INTERNAL_ERROR", "An internal error; the log has the details."))

@@ -1,0 +1,93 @@
+"""The library as the front uses it: every call runs on the library's own thread, never on the event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from ..model import AudioFormat, NoticeLevel, Track
+from .offloop import OffLoop
+from .tracks import CacheStats, Tracks
+
+
+class Library:
+    """``in_use`` names the tracks that must not be evicted now; ``notice`` hears what the user should know."""
+
+    def __init__(
+        self,
+        root: Path,
+        max_bytes: int | None,
+        notice: Callable[[NoticeLevel, str], None],
+        in_use: Callable[[], Collection[str]],
+    ) -> None:
+        self._tracks = Tracks(root, max_bytes=max_bytes)
+        self._thread = OffLoop("library")
+        self._notice = notice
+        self._in_use = in_use
+
+    async def staging(self) -> Path:
+        """A fresh private folder for one job's files. Raises CACHE_WRITE_ERROR."""
+        return await self._thread.run(self._tracks.staging)
+
+    async def commit(self, track: Track, staged: Path) -> Track:
+        """Take a finished file in, then make room if the library is over its size. Raises CACHE_WRITE_ERROR."""
+        kept = await self._thread.run(self._tracks.commit, track, staged)
+        await self._thread.run(self._tracks.evict, {kept.id, *self._in_use()})
+        return kept
+
+    async def find_all(self, track_ids: tuple[str, ...]) -> tuple[Track, ...] | None:
+        """These tracks if every one is there (each counts as used now), else None."""
+        return await self._thread.run(self._find_all, track_ids)
+
+    def _find_all(self, track_ids: tuple[str, ...]) -> tuple[Track, ...] | None:
+        found = []
+        for track_id in track_ids:
+            track = self._tracks.find(track_id)
+            if track is None:
+                return None
+            found.append(track)
+        for track in found:
+            self._tracks.touch(track.id)
+        return tuple(found)
+
+    async def to_play(self, prefix: str | None) -> Track:
+        """The track meant by ``prefix``, or the newest; counts as used now. Raises INVALID_TRACK_ID."""
+        return await self._thread.run(self._to_play, prefix)
+
+    def _to_play(self, prefix: str | None) -> Track:
+        from ..errors import LofiError
+
+        if prefix is None:
+            tracks, _ = self._tracks.page(None, "newest", 1, 0)
+            if not tracks:
+                raise LofiError("INVALID_TRACK_ID", "The library is empty; generate a track first.", field="track_id")
+            track = tracks[0]
+        else:
+            track = self._tracks.get(prefix)
+        self._tracks.touch(track.id)
+        return track
+
+    async def get(self, prefix: str) -> Track:
+        return await self._thread.run(self._tracks.get, prefix)
+
+    async def page(self, query: str | None, sort: str, limit: int, offset: int) -> tuple[list[Track], int]:
+        return await self._thread.run(self._tracks.page, query, sort, limit, offset)
+
+    async def delete(self, prefix: str) -> str:
+        return await self._thread.run(self._tracks.delete, prefix)
+
+    async def clear(self, keep_favorites: bool) -> tuple[int, int]:
+        return await self._thread.run(self._tracks.clear, keep_favorites)
+
+    async def stats(self) -> CacheStats:
+        return await self._thread.run(self._tracks.stats)
+
+    async def set_favorite(self, prefix: str, favorite: bool) -> Track:
+        return await self._thread.run(self._tracks.set_favorite, prefix, favorite)
+
+    async def export(self, prefix: str, path: str, audio_format: AudioFormat | None) -> Path:
+        return await self._thread.run(self._tracks.export, prefix, path, audio_format)
+
+    async def close(self) -> None:
+        await self._thread.run(self._tracks.close)
+        self._thread.close()

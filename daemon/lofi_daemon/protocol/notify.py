@@ -1,0 +1,124 @@
+"""What happens in the rooms, as notifications to every client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from ..jobs.job import (
+    JobCancelled,
+    JobCompleted,
+    JobEvent,
+    JobFailed,
+    JobProgressed,
+    JobStarted,
+    QueueChanged,
+)
+from ..model import NoticeLevel, Track
+from ..player.events import (
+    PlaybackEnded,
+    PlaybackPaused,
+    PlaybackResumed,
+    PlaybackStarted,
+    VolumeChanged,
+)
+from .wire import notification
+
+PlaybackEvent = PlaybackStarted | PlaybackPaused | PlaybackResumed | PlaybackEnded | VolumeChanged
+
+_PLAYBACK = {
+    PlaybackStarted: "playback_started",
+    PlaybackPaused: "playback_paused",
+    PlaybackResumed: "playback_resumed",
+    PlaybackEnded: "playback_ended",
+    VolumeChanged: "volume_changed",
+}
+
+Send = Callable[[bytes], None]
+
+
+class Notifier:
+    """Fans notifications out to the clients that are connected now."""
+
+    def __init__(self) -> None:
+        self._clients: list[Send] = []
+        self._unheard: list[bytes] = []
+
+    def connect(self, send: Send) -> None:
+        """From now on ``send`` hears everything; the first client also what was said before it came."""
+        self._clients.append(send)
+        unheard, self._unheard = self._unheard, []
+        for line in unheard:
+            send(line)
+
+    def disconnect(self, send: Send) -> None:
+        self._clients.remove(send)
+
+    def emit(self, method: str, params: object) -> None:
+        line = notification(method, params)
+        for send in self._clients:
+            send(line)
+
+    def notice(self, level: NoticeLevel, message: str) -> None:
+        """An engine_notice. One said before any client is there waits for the first."""
+        line = notification("engine_notice", {"level": level, "message": message})
+        if not self._clients:
+            self._unheard.append(line)
+        for send in self._clients:
+            send(line)
+
+    def player(self, event: PlaybackEvent) -> None:
+        self.emit(_PLAYBACK[type(event)], event)
+
+    def job(self, event: JobEvent) -> None:
+        if isinstance(event, QueueChanged):
+            self.emit("queue_changed", {"pending": event.pending})
+            return
+        job = event.job
+        ids = {"job_id": job.id, "track_id": job.track_id}
+        if isinstance(event, JobStarted):
+            self.emit(
+                "generation_started",
+                ids
+                | {
+                    "prompt": job.params.prompt,
+                    "duration_sec": job.params.duration_sec,
+                    "seed": job.params.seed,
+                    "backend": job.params.backend,
+                    "device": event.device,
+                },
+            )
+        elif isinstance(event, JobProgressed):
+            self.emit(
+                "generation_progress",
+                ids
+                | {
+                    "percent": event.percent,
+                    "current_step": job.step,
+                    "total_steps": job.total_steps,
+                    "eta_sec": event.eta_sec,
+                    "stage_index": job.stage_index,
+                    "stages": len(job.stages),
+                },
+            )
+        elif isinstance(event, JobCompleted):
+            self.emit("generation_complete", completion(job.id, event.tracks, event.cached))
+        elif isinstance(event, JobFailed):
+            self.emit("generation_error", ids | {"code": event.name, "message": event.message})
+        elif isinstance(event, JobCancelled):
+            self.emit("generation_cancelled", ids | {"at_step": job.step, "total_steps": job.total_steps})
+
+
+_OF_THE_FIRST = (
+    "path", "duration_sec", "sample_rate", "generation_time_sec", "backend", "model_version", "prompt", "seed",
+    "latent_id", "latent_checkpoint_id", "checkpoint_step", "lm_metadata",
+)  # fmt: skip
+
+
+def completion(job_id: str, tracks: tuple[Track, ...], cached: bool) -> dict[str, Any]:
+    """All tracks, and the first one's fields flat for clients that know one track a job."""
+    first = tracks[0]
+    flat = {name: value for name in _OF_THE_FIRST if (value := getattr(first, name)) is not msgspec.UNSET}
+    return {"job_id": job_id, "track_id": first.id, "tracks": tracks, "cached": cached} | flat

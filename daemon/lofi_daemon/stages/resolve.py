@@ -1,0 +1,192 @@
+"""StageRequest → StageParams, the only place where a request becomes trusted.
+
+The order of the checks is part of the contract: (types and unknown fields, before this) prompt, backend,
+ranges; the caller then asks the limit hook and whether the backend is installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..backends.base import BackendInfo
+from ..backends.registry import BACKENDS, default_backend
+from ..backends.synth import keyscale as keyscales
+from ..config import Settings
+from ..errors import LofiError
+from ..model import MAX_JSON_INT, Seed, StageParams, canonical_seed
+from .request import STAGE_FIELDS, StageRequest
+
+MAX_PROMPT = 512
+MAX_SEED = 2**64 - 1
+DEFAULT_DURATION_SEC = 30.0
+
+_ALWAYS = frozenset({"stage_type", "backend", "prompt", "duration_sec", "seed"})
+_NAMED_ERRORS = {
+    "scheduler": "INVALID_SCHEDULER",
+    "inference_steps": "INVALID_INFERENCE_STEPS",
+    "guidance_scale": "INVALID_GUIDANCE_SCALE",
+}
+_RANGES: Mapping[str, tuple[float, float]] = {
+    "inference_steps": (1, 200),
+    "guidance_scale": (1.0, 30.0),
+    "bpm": (30, 300),
+    "batch_size": (1, 8),
+    "t_start": (0.0, 1.0),
+    "cover_strength": (0.0, 1.0),
+    "cover_noise_strength": (0.0, 1.0),
+    "repaint_strength": (0.0, 1.0),
+    "top_p": (0.0, 1.0),
+}
+
+
+class Resolved:
+    """``params`` to run and ``notices`` to say (a knob that was accepted but cannot act)."""
+
+    __slots__ = ("notices", "params")
+
+    def __init__(self, params: StageParams, notices: tuple[str, ...]) -> None:
+        self.params = params
+        self.notices = notices
+
+
+def resolve(request: StageRequest, settings: Settings, draw_seed: Callable[[], int]) -> Resolved:
+    """Check ``request`` and fill in every default. ``draw_seed`` gives a fresh seed below 2^53.
+
+    Raises INVALID_PROMPT, INVALID_BACKEND, INVALID_STAGE, INVALID_DURATION, INVALID_SEED,
+    INVALID_SCHEDULER, INVALID_INFERENCE_STEPS, INVALID_GUIDANCE_SCALE, INVALID_PARAMS.
+    """
+    prompt = _prompt(request.prompt)
+    info = _backend(request.backend, settings)
+    given: dict[str, Any] = {
+        name: value for name in STAGE_FIELDS if (value := getattr(request, name)) is not None
+    }
+    stage_type = given.get("stage_type", "generate")
+    if stage_type not in info.stage_types:
+        raise LofiError(
+            "INVALID_STAGE",
+            f"{info.name} cannot run the stage “{stage_type}”; it can run {', '.join(info.stage_types)}.",
+            field="stage_type",
+            expected=list(info.stage_types),
+            got=stage_type,
+        )
+
+    values: dict[str, Any] = dict(info.defaults(settings))
+    notices: list[str] = []
+    for name, value in given.items():
+        if name in _ALWAYS:
+            continue
+        if name in info.ignores:
+            notices.append(info.ignores[name])
+        elif name not in info.takes:
+            raise _misplaced(name, info)
+        else:
+            values[name] = _checked(name, value, info)
+    if info.type == "synth" and values.get("instrumental") is False:
+        # It cannot sing: the track is the one that instrumental=true makes, and the user is told.
+        values["instrumental"] = True
+        notices.append(info.ignores["vocal_language"])
+
+    params = StageParams(
+        stage_type=stage_type,
+        backend=info.type,
+        prompt=prompt,
+        duration_sec=_duration(request.duration_sec, info),
+        seed=_seed(request.seed, draw_seed),
+        **values,
+    )
+    return Resolved(params, tuple(dict.fromkeys(notices)))
+
+
+def _prompt(prompt: str | None) -> str:
+    text = (prompt or "").strip()
+    if not text:
+        raise LofiError(
+            "INVALID_PROMPT", "The prompt is empty; say what to play, such as “rainy night, mellow rhodes”.",
+            field="prompt", expected=f"1–{MAX_PROMPT} characters", got=0,
+        )  # fmt: skip
+    if len(text) > MAX_PROMPT:
+        raise LofiError(
+            "INVALID_PROMPT", f"The prompt has {len(text)} characters; shorten it to {MAX_PROMPT}.",
+            field="prompt", expected=f"1–{MAX_PROMPT} characters", got=len(text),
+        )  # fmt: skip
+    return text
+
+
+def _backend(name: str | None, settings: Settings) -> BackendInfo:
+    name = default_backend(settings) if name is None else name
+    if name not in BACKENDS:
+        raise LofiError(
+            "INVALID_BACKEND", f"There is no backend “{name}”; choose one of {', '.join(BACKENDS)}.",
+            field="backend", expected=list(BACKENDS), got=name,
+        )  # fmt: skip
+    return BACKENDS[name]
+
+
+def _duration(seconds: float | None, info: BackendInfo) -> float:
+    low, high = info.min_duration_sec, info.max_duration_sec
+    value = DEFAULT_DURATION_SEC if seconds is None else float(seconds)
+    if not low <= value <= high:
+        raise LofiError(
+            "INVALID_DURATION",
+            f"{info.name} makes tracks of {low:g} to {high:g} seconds, not {value:g}; set duration_sec in that range.",
+            field="duration_sec", expected=[low, high], got=value,
+        )  # fmt: skip
+    return value
+
+
+def _seed(seed: float | str | None, draw_seed: Callable[[], int]) -> Seed:
+    if seed is None:
+        return canonical_seed(draw_seed())
+    problem = None
+    if isinstance(seed, str):
+        # str.isdigit alone admits ² and ٣
+        if not (seed.isascii() and seed.isdigit() and len(seed) <= 20 and int(seed) <= MAX_SEED):
+            problem = "a decimal string from 0 to 18446744073709551615"
+    elif isinstance(seed, float) or seed < 0:
+        problem = "a whole number from 0 up"
+    elif seed > MAX_JSON_INT:
+        problem = "sent as a decimal string above 2^53 − 1, because JSON numbers would be rounded"
+    if problem:
+        raise LofiError("INVALID_SEED", f"A seed must be {problem}.", field="seed", expected=problem, got=str(seed))
+    return canonical_seed(int(seed))
+
+
+def _misplaced(name: str, info: BackendInfo) -> LofiError:
+    takers = [other.name for other in BACKENDS.values() if name in other.takes]
+    hint = f" (it is for {', '.join(takers)})" if takers else ""
+    return LofiError(
+        _NAMED_ERRORS.get(name, "INVALID_PARAMS"),
+        f"{info.name} has no “{name}”{hint}; leave it out or choose another backend.",
+        field=name, expected=None, backend=info.type,
+    )  # fmt: skip
+
+
+def _checked(name: str, value: Any, info: BackendInfo) -> Any:
+    code = _NAMED_ERRORS.get(name, "INVALID_PARAMS")
+    if name in _RANGES:
+        low, high = _RANGES[name]
+        if not low <= value <= high:
+            raise LofiError(
+                code, f"{name} must lie between {low:g} and {high:g}, not {value:g}.",
+                field=name, expected=[low, high], got=value,
+            )  # fmt: skip
+    elif name == "scheduler":
+        _one_of(name, value, info.schedulers, info, code)
+    elif name == "guidance":
+        _one_of(name, value, ("none", "cfg", "apg", "adg"), info, code)
+    elif name == "model":
+        _one_of(name, value, info.models, info, code)
+    elif name == "keyscale":
+        return keyscales.parse(value).name
+    elif name == "timesignature":
+        return keyscales.parse_timesignature(value)
+    return value
+
+
+def _one_of(name: str, value: str, choices: tuple[str, ...], info: BackendInfo, code: str) -> None:
+    if value not in choices:
+        raise LofiError(
+            code, f"{info.name} has no {name} “{value}”; choose one of {', '.join(choices)}.",
+            field=name, expected=list(choices), got=value,
+        )  # fmt: skip
