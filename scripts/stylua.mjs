@@ -61,13 +61,13 @@ function luaFiles(path) {
 
 const check = process.argv.includes("--check");
 const files = process.argv.slice(2).filter((word) => word !== "--check").flatMap(luaFiles);
-const config = readConfig();
 let bad = 0;
 for (const file of files) {
   const before = readFileSync(file, "utf8");
   let after;
   try {
-    after = stylua.formatCode(before, config, undefined, stylua.OutputVerification.Full);
+    // formatCode takes its Config away, so each file needs a fresh one.
+    after = stylua.formatCode(before, readConfig(), undefined, stylua.OutputVerification.Full);
   } catch (error) {
     bad += 1;
     console.error(`${file}: ${error}`);
