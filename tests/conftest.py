@@ -1,0 +1,45 @@
+"""No test sees or touches the folders and settings of whoever runs it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+XDG = {
+    "XDG_CACHE_HOME": ".cache",
+    "XDG_CONFIG_HOME": ".config",
+    "XDG_DATA_HOME": ".local/share",
+    "XDG_STATE_HOME": ".local/state",
+}
+
+
+def isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
+    for name in [name for name in os.environ if name.startswith(("LOFI_", "ACE_LATENT_", "XDG_"))]:
+        patch.delenv(name)
+    patch.setenv("HOME", str(home))
+    for name, folder in XDG.items():
+        patch.setenv(name, str(home / folder))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def isolated_session() -> Iterator[None]:
+    """For fixtures that outlive one test."""
+    home = Path(tempfile.mkdtemp(prefix="lofi-tests-"))
+    with pytest.MonkeyPatch.context() as patch:
+        isolate(patch, home)
+        yield
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def isolated(isolated_session: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of its own for each test; returns it."""
+    home = tmp_path / "home"
+    home.mkdir()
+    isolate(monkeypatch, home)
+    return home
