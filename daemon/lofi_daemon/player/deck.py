@@ -1,0 +1,92 @@
+"""An open output with its mixer, and the voices put on it. Loads numpy: imported on the first play, in a thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import LofiError
+from .mixer import Mixer
+from .output import Output, OutputError
+from .source import FileSource, check_file, open_source
+from .voice import Voice
+
+
+@dataclass(eq=False)
+class Deck:
+    output: Output
+    mixer: Mixer
+    lost: bool = False
+    """Set from the output's thread when its device went away."""
+    sources: dict[Voice, FileSource] = field(default_factory=dict)
+    """Of every voice that may still sound. Touched on the event loop only."""
+
+    def position_sec(self, voice: Voice) -> float:
+        return self.sources[voice].start_sec + voice.position / self.mixer.rate
+
+    def close_source(self, voice: Voice) -> FileSource:
+        source = self.sources.pop(voice)
+        source.close()
+        return source
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A track ready to start on ``deck``."""
+
+    deck: Deck
+    voice: Voice
+    source: FileSource
+
+
+def load(
+    deck: Deck | None,
+    path: Path,
+    start_sec: float,
+    open_output: Callable[[], Output],
+    level: float,
+    on_silent: Callable[[Deck, Voice], None],
+    on_lost: Callable[[Deck], None],
+) -> Loaded:
+    """Open ``path`` at ``start_sec``, and an output unless ``deck`` is one. Blocks.
+
+    The two callbacks come from the output's thread. Raises ``LofiError`` as ``open_source`` and
+    ``Outputs.open`` do, and ``NoDeviceError``; a deck opened here is closed again then.
+    """
+    check_file(path)  # before the device: a track that is gone is the better thing to say
+    opened = deck or _open_deck(open_output, level, on_silent, on_lost)
+    try:
+        source = open_source(path, opened.mixer.rate, start_sec=start_sec)
+    except BaseException:
+        if deck is None:
+            opened.output.close()
+        raise
+    return Loaded(opened, Voice(source, opened.mixer.fade_frames), source)
+
+
+def _open_deck(
+    open_output: Callable[[], Output],
+    level: float,
+    on_silent: Callable[[Deck, Voice], None],
+    on_lost: Callable[[Deck], None],
+) -> Deck:
+    output = open_output()
+
+    def lost() -> None:
+        deck.lost = True
+        on_lost(deck)
+
+    mixer = Mixer(
+        output.rate,
+        level,
+        lambda voice: on_silent(deck, voice),
+        latency_frames=round(output.latency_sec * output.rate),
+    )
+    deck = Deck(output, mixer)
+    try:
+        output.start(mixer.render, lost)
+    except OutputError as exc:
+        output.close()
+        raise LofiError("AUDIO_DEVICE_ERROR", f"{exc} Close what else uses it, or set player.output.") from exc
+    return deck

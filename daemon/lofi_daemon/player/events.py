@@ -1,0 +1,62 @@
+"""What the player says: events to its listener, and its state to whoever asks. Seconds; levels 0–1."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from ..model import NoticeLevel
+
+EndReason = Literal["finished", "skipped", "stopped", "error"]
+StateName = Literal["stopped", "playing", "paused", "no_device"]
+
+
+class PlaybackStarted(Struct, frozen=True):
+    track_id: str
+    position_sec: float
+    duration_sec: float
+
+
+class PlaybackPaused(Struct, frozen=True):
+    track_id: str
+    position_sec: float
+
+
+class PlaybackResumed(Struct, frozen=True):
+    track_id: str
+    position_sec: float
+
+
+class PlaybackEnded(Struct, frozen=True):
+    track_id: str
+    reason: EndReason
+
+
+class VolumeChanged(Struct, frozen=True):
+    level: float
+
+
+class PlayerNotice(Struct, frozen=True):
+    """Something the user should know and did not ask for: a change of output, a lost device."""
+
+    level: NoticeLevel
+    message: str
+
+
+PlayerEvent = PlaybackStarted | PlaybackPaused | PlaybackResumed | PlaybackEnded | VolumeChanged | PlayerNotice
+
+
+class PlayerState(Struct, frozen=True, omit_defaults=True):
+    """``position_sec`` is what the mixer has given out; the ear is up to the device's latency behind.
+
+    ``device`` is the sound device held open now, ``message`` why there is none when ``state`` is "no_device".
+    """
+
+    state: StateName
+    volume: float
+    position_sec: float = 0.0
+    duration_sec: float = 0.0
+    track_id: str | None = None
+    device: str | None = None
+    message: str | None = None
