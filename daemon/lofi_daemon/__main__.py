@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+from typing import NoReturn
 
 from . import __version__
 
@@ -26,13 +27,12 @@ def main() -> None:
     arguments = parser.parse_args()
     if not arguments.stdio:
         parser.error("say --stdio to serve a client on stdin and stdout")
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    _serve(tuple(arguments.set))
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    serve(tuple(arguments.set))
 
 
-def _serve(setup: tuple[str, ...]) -> None:
+def serve(setup: tuple[str, ...], **more: tuple[str, ...]) -> NoReturn:
+    """Serve stdin and stdout until the client leaves, then end the process. ``more`` goes to ``serve_stdio``."""
     from .app import load_settings, serve_stdio
     from .protocol.stdio import claim_stdout
 
@@ -49,7 +49,7 @@ def _serve(setup: tuple[str, ...]) -> None:
         assert main_task is not None
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, main_task.cancel)
-        await serve_stdio(loaded, source, sink)
+        await serve_stdio(loaded, source, sink, **more)
 
     try:
         asyncio.run(run())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from . import config, limits
 from .backends.registry import BACKENDS
-from .engine.host import EngineHost, worker_environment
+from .engine.host import WORKER, EngineHost, worker_environment
 from .engine.link import FromWorker, Notice, Started
 from .generation import Generation
 from .jobs.job import JobCompleted, JobEvent
@@ -31,7 +31,7 @@ LEAVE_WITHIN_SEC = 0.8
 class App:
     """All rooms of one daemon, connected. Make it on a running loop; ``close`` it there."""
 
-    def __init__(self, loaded: config.Loaded) -> None:
+    def __init__(self, loaded: config.Loaded, worker: tuple[str, ...] = WORKER) -> None:
         settings = loaded.settings
         self.leaving = asyncio.Event()
         self.notifier = notify.Notifier()
@@ -41,6 +41,7 @@ class App:
             self._on_engine,
             self._on_worker_exit,
             worker_environment(settings),
+            worker,
             idle_unload_sec=settings.idle_unload_min * 60,
         )
         self.jobs = Jobs(self.engine, self.library, self._on_job, settings.cache.format)
@@ -106,9 +107,12 @@ class App:
         task.add_done_callback(self._background.discard)
 
 
-async def serve_stdio(loaded: config.Loaded, source: int, sink: int) -> None:
-    """One daemon for the client on ``source`` and ``sink`` (fds), until it closes its end or asks to shut down."""
-    app = App(loaded)
+async def serve_stdio(loaded: config.Loaded, source: int, sink: int, worker: tuple[str, ...] = WORKER) -> None:
+    """One daemon for the client on ``source`` and ``sink`` (fds), until it closes its end or asks to shut down.
+
+    ``worker`` is the command that starts the other process.
+    """
+    app = App(loaded, worker)
     splitter = Splitter()
     ended = asyncio.Event()
 

@@ -143,9 +143,7 @@ def load(
             problems.append(f"{source}: {key} = {raw!r} does not fit ({error}{_choices(types[key])}); ignored.")
             return
         if key == "default_backend" and backends and value not in ("auto", *backends):
-            problems.append(
-                f"{source}: default_backend = {raw!r} is unknown (auto, {', '.join(backends)}); ignored."
-            )
+            problems.append(f"{source}: default_backend = {raw!r} is unknown (auto, {', '.join(backends)}); ignored.")
             return
         values[key], sources[key] = value, source
 

@@ -130,8 +130,4 @@ class Generation:
         if not self._told_default and self._settings.default_backend == "auto":
             self._told_default = True
             if backend == "synth":
-                self._notice(
-                    "info", "No neural backend is installed: the built-in composer (synth) makes the music."
-                )
-
-
+                self._notice("info", "No neural backend is installed: the built-in composer (synth) makes the music.")

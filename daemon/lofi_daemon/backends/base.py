@@ -49,7 +49,7 @@ class BackendInfo:
     availability: Callable[[Settings], Availability] = lambda settings: Availability("ready")
 
 
-class GenerationCancelled(Exception):
+class GenerationCancelled(Exception):  # noqa: N818  the user's wish, not an error
     """Raised by ``RenderContext.step`` once the user has cancelled; engines let it pass."""
 
 

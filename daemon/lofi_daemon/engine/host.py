@@ -17,6 +17,7 @@ from .link import FromWorker, Started, ToWorker, Unload, Unloaded, decode_from_w
 
 log = logging.getLogger(__name__)
 
+WORKER = (sys.executable, "-m", "lofi_daemon.engine.worker")
 MAX_LINE = 8 * 1024 * 1024
 UNLOAD_TIMEOUT_SEC = 30.0
 
@@ -41,7 +42,7 @@ class EngineHost:
         on_message: Callable[[FromWorker], None],
         on_exit: Callable[[str], None],
         environment: Mapping[str, str],
-        command: tuple[str, ...] = (sys.executable, "-m", "lofi_daemon.engine.worker"),
+        command: tuple[str, ...] = WORKER,
         idle_unload_sec: float = 0.0,
     ) -> None:
         self._on_message = on_message

@@ -106,8 +106,8 @@ class Unloaded(Struct, frozen=True, tag="unloaded"):
 FromWorker = Ready | Started | Progress | AudioGrown | Notice | StageDone | Done | Failed | Cancelled | Unloaded
 
 _encoder = msgspec.json.Encoder()
-_to_worker = msgspec.json.Decoder(ToWorker)
-_from_worker = msgspec.json.Decoder(FromWorker)
+_to_worker: msgspec.json.Decoder[ToWorker] = msgspec.json.Decoder(ToWorker)
+_from_worker: msgspec.json.Decoder[FromWorker] = msgspec.json.Decoder(FromWorker)
 
 
 def encode(message: ToWorker | FromWorker) -> bytes:

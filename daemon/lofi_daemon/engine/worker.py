@@ -21,7 +21,6 @@ from .link import (
     Cancel,
     Cancelled,
     Failed,
-    FromWorker,
     Ready,
     Run,
     Unload,
@@ -132,4 +131,3 @@ def _die_with_parent() -> None:
 
 if __name__ == "__main__":
     main()
-

@@ -29,6 +29,7 @@ class Job:
     step: int = 0
     total_steps: int = 0
     staging: str = ""
+    started: bool = False
     cancelling: bool = False
 
     @property

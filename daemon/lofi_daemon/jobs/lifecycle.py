@@ -182,7 +182,8 @@ class Jobs:
         if job is None or getattr(message, "job_id", None) != job.id:
             return  # an echo of a job that has already ended
         if isinstance(message, Started):
-            if job.stage_index == 0 and job.step == 0:
+            if not job.started:  # later stages say it again
+                job.started = True
                 self._listener(JobStarted(job, message.device))
                 self._report(job)
         elif isinstance(message, Progress):
@@ -225,9 +226,6 @@ class Jobs:
     async def _run(self, job: Job) -> None:
         try:
             job.staging = str(await self._library.staging())
-            if job.cancelling:
-                self._finish(job, "cancelled", JobCancelled(job))
-                return
             await self._engine.send(
                 Run(job.id, job.stages, job.track_ids, job.model_versions, job.staging, self._audio_format)
             )
@@ -278,7 +276,8 @@ class Jobs:
     def _tick(self, job: Job) -> None:
         """A backend may be silent for long in one step; the user still hears every 2 s."""
         if job is self._current and job.state == "generating":
-            self._report(job)
+            if job.started:
+                self._report(job)
             self._tick_timer = asyncio.get_running_loop().call_later(REPEAT_SEC, self._tick, job)
 
     def _spawn(self, work: Awaitable[None]) -> None:
@@ -292,4 +291,6 @@ class Jobs:
             log.error("a job's task failed", exc_info=error)
             if self._current:
                 job = self._current
-                self._finish(job, "failed", JobFailed(job, "INTERNAL_ERROR", "An internal error; the log has the details."))
+                self._finish(
+                    job, "failed", JobFailed(job, "INTERNAL_ERROR", "An internal error; the log has the details.")
+                )

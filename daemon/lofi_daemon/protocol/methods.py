@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Literal, Protocol, TypeVar, get_args
+from typing import Annotated, Any, Protocol, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -18,7 +18,7 @@ from ..generation import Generation
 from ..jobs.job import Job
 from ..jobs.lifecycle import Jobs
 from ..library.room import Library
-from ..model import AudioFormat, Priority, Track
+from ..model import AudioFormat, Priority
 from ..player.player import Player, PlayerState
 from ..stages.request import GenerateRequest, convert_error
 from .wire import Method

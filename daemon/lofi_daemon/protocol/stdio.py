@@ -22,9 +22,7 @@ def claim_stdout() -> int:
 class StdioTransport:
     """Reads fd ``source`` and writes fd ``sink``. Callbacks run on the loop's thread."""
 
-    def __init__(
-        self, source: int, sink: int, on_data: Callable[[bytes], None], on_end: Callable[[], None]
-    ) -> None:
+    def __init__(self, source: int, sink: int, on_data: Callable[[bytes], None], on_end: Callable[[], None]) -> None:
         self._source = source
         self._sink = sink
         self._on_data = on_data

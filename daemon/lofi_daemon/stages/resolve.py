@@ -58,9 +58,7 @@ def resolve(request: StageRequest, settings: Settings, draw_seed: Callable[[], i
     """
     prompt = _prompt(request.prompt)
     info = _backend(request.backend, settings)
-    given: dict[str, Any] = {
-        name: value for name in STAGE_FIELDS if (value := getattr(request, name)) is not None
-    }
+    given: dict[str, Any] = {name: value for name in STAGE_FIELDS if (value := getattr(request, name)) is not None}
     stage_type = given.get("stage_type", "generate")
     if stage_type not in info.stage_types:
         raise LofiError(
@@ -135,7 +133,10 @@ def _duration(seconds: float | None, info: BackendInfo) -> float:
     return value
 
 
-def _seed(seed: float | str | None, draw_seed: Callable[[], int]) -> Seed:
+def _seed(
+    seed: int | float | str | None,  # noqa: PYI041  int and float differ here
+    draw_seed: Callable[[], int],
+) -> Seed:
     if seed is None:
         return canonical_seed(draw_seed())
     problem = None

@@ -1,0 +1,340 @@
+"""The life of jobs against an engine and a library that do what the test says, when it says so."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from lofi_daemon.engine.link import Cancel, Cancelled, Done, Failed, Progress, Run, Started
+from lofi_daemon.errors import LofiError
+from lofi_daemon.jobs import lifecycle
+from lofi_daemon.jobs.job import Job, JobCancelled, JobCompleted, JobFailed, JobProgressed, JobStarted, QueueChanged
+from lofi_daemon.jobs.lifecycle import Jobs
+from lofi_daemon.model import StageParams, Track
+
+ENDINGS = (JobCompleted, JobFailed, JobCancelled)
+
+
+class Engine:
+    def __init__(self):
+        self.sent, self.told, self.kills = [], [], 0
+
+    async def send(self, message):
+        self.sent.append(message)
+
+    def tell(self, message):
+        self.told.append(message)
+
+    def kill(self):
+        self.kills += 1
+
+    def idle(self):
+        pass
+
+
+class Library:
+    def __init__(self, tmp_path):
+        self.root, self.count, self.fail = tmp_path, 0, None
+
+    async def staging(self):
+        if self.fail:
+            raise LofiError("CACHE_WRITE_ERROR", self.fail)
+        self.count += 1
+        folder = self.root / str(self.count)
+        folder.mkdir()
+        return folder
+
+    async def commit(self, track, staged):
+        await asyncio.sleep(0)
+        if self.fail:
+            raise LofiError("CACHE_WRITE_ERROR", self.fail)
+        return track
+
+
+def job(ident, priority="normal"):
+    params = StageParams(backend="synth", prompt=ident, duration_sec=30, seed=1)
+    return Job(ident, (params,), ((ident * 8,),), ("v",), priority, auto_play=False)
+
+
+def track(ident):
+    return Track(
+        id=ident * 8, path="x.flac", prompt=ident, duration_sec=1, sample_rate=1, channels=1, seed=1, backend="synth",
+        model_version="v", generation_time_sec=0, created_at="", params=job(ident).params,
+    )  # fmt: skip
+
+
+class Stage:
+    def __init__(self, tmp_path):
+        self.engine, self.library, self.events, self.now = Engine(), Library(tmp_path), [], 0.0
+        self.jobs = Jobs(self.engine, self.library, self.events.append, clock=lambda: self.now)
+
+    async def settle(self):
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+    def running(self):
+        return [m.job_id for m in self.engine.sent if isinstance(m, Run)]
+
+    def endings(self, ident):
+        return [type(e) for e in self.events if isinstance(e, ENDINGS) and e.job.id == ident]
+
+    async def done(self, ident):
+        self.jobs.on_message(Done(ident, (track(ident),)))
+        await self.settle()
+
+
+@pytest.fixture
+def play(tmp_path):
+    """Runs an async scene with a stage."""
+
+    def run(scene):
+        async def whole():
+            return await scene(Stage(tmp_path))
+
+        return asyncio.run(whole())
+
+    return run
+
+
+def test_one_runs_and_the_others_start_in_their_order(play):
+    async def scene(stage):
+        assert stage.jobs.submit(job("a")) == 0
+        assert stage.jobs.submit(job("b", "low")) == 1
+        assert stage.jobs.submit(job("c", "high")) == 1
+        await stage.settle()
+        assert stage.running() == ["a"]
+        await stage.done("a")
+        assert stage.running() == ["a", "c"]
+        await stage.done("c")
+        await stage.done("b")
+        assert stage.running() == ["a", "c", "b"]
+        assert [stage.endings(i) for i in "abc"] == [[JobCompleted]] * 3
+
+    play(scene)
+
+
+def test_five_may_wait_beside_the_running_one(play):
+    async def scene(stage):
+        for i in "abcdef":
+            stage.jobs.submit(job(i))
+        with pytest.raises(LofiError) as caught:
+            stage.jobs.submit(job("g"))
+        assert caught.value.name == "QUEUE_FULL"
+
+    play(scene)
+
+
+def test_started_progress_and_completion_are_told_in_order(play):
+    async def scene(stage):
+        stage.jobs.submit(job("a"))
+        await stage.settle()
+        stage.jobs.on_message(Started("a", "cpu"))
+        for step in range(11):
+            stage.now += 0.1
+            stage.jobs.on_message(Progress("a", step, 10))
+        await stage.done("a")
+        kinds = [type(e) for e in stage.events if not isinstance(e, QueueChanged)]
+        assert kinds[0] is JobStarted
+        assert kinds[-1] is JobCompleted
+        assert set(kinds[1:-1]) == {JobProgressed}
+        assert [e.percent for e in stage.events if isinstance(e, JobProgressed)][-1] == 99
+
+    play(scene)
+
+
+def test_cancelling_a_waiting_job_ends_it_at_once(play):
+    async def scene(stage):
+        waiting = job("b")
+        stage.jobs.submit(job("a"))
+        stage.jobs.submit(waiting)
+        result = stage.jobs.cancel(waiting)
+        assert (result.cancelled, result.was_generating) == (True, False)
+        assert stage.endings("b") == [JobCancelled]
+        await stage.settle()
+        await stage.done("a")
+        assert stage.running() == ["a"]
+
+    play(scene)
+
+
+def test_cancelling_the_running_job_ends_it_at_its_next_step(play):
+    async def scene(stage):
+        running = job("a")
+        stage.jobs.submit(running)
+        stage.jobs.submit(job("b"))
+        await stage.settle()
+        result = stage.jobs.cancel(running)
+        assert (result.cancelled, result.was_generating) == (True, True)
+        assert stage.engine.told == [Cancel("a")]
+        assert stage.endings("a") == []
+        stage.jobs.on_message(Cancelled("a", 4, 10))
+        await stage.settle()
+        assert stage.endings("a") == [JobCancelled]
+        assert stage.running() == ["a", "b"]
+        assert stage.engine.kills == 0
+
+    play(scene)
+
+
+def test_a_job_that_does_not_stop_loses_its_worker(play, monkeypatch):
+    monkeypatch.setattr(lifecycle, "HARD_CANCEL_SEC", 0.01)
+
+    async def scene(stage):
+        running = job("a")
+        stage.jobs.submit(running)
+        await stage.settle()
+        stage.jobs.cancel(running)
+        stage.jobs.cancel(running)  # impatience changes nothing
+        await asyncio.sleep(0.05)
+        assert stage.engine.kills == 1
+        stage.jobs.on_worker_exit("killed")
+        assert stage.endings("a") == [JobCancelled]
+
+    play(scene)
+
+
+def test_a_job_being_kept_can_no_longer_be_cancelled(play):
+    async def scene(stage):
+        running = job("a")
+        stage.jobs.submit(running)
+        await stage.settle()
+        stage.jobs.on_message(Done("a", (track("a"),)))
+        await asyncio.sleep(0)
+        result = stage.jobs.cancel(running)
+        assert (result.cancelled, result.was_generating) == (False, True)
+        await stage.settle()
+        assert stage.endings("a") == [JobCompleted]
+
+    play(scene)
+
+
+def test_a_dead_worker_fails_its_job_and_the_next_one_runs(play):
+    async def scene(stage):
+        stage.jobs.submit(job("a"))
+        stage.jobs.submit(job("b"))
+        await stage.settle()
+        stage.jobs.on_worker_exit("signal 11")
+        await stage.settle()
+        failed = next(e for e in stage.events if isinstance(e, JobFailed))
+        assert failed.name == "MODEL_INFERENCE_FAILED"
+        assert "signal 11" in failed.message
+        assert stage.running() == ["a", "b"]
+
+    play(scene)
+
+
+def test_a_failure_keeps_its_name(play):
+    async def scene(stage):
+        stage.jobs.submit(job("a"))
+        await stage.settle()
+        stage.jobs.on_message(Failed("a", "MODEL_NOT_FOUND", "Get the weights."))
+        failed = next(e for e in stage.events if isinstance(e, JobFailed))
+        assert (failed.name, failed.message) == ("MODEL_NOT_FOUND", "Get the weights.")
+
+    play(scene)
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_cache_that_cannot_be_written_fails_the_job_by_name(play, moment):
+    async def scene(stage):
+        if moment == "before":
+            stage.library.fail = "disk full"
+        stage.jobs.submit(job("a"))
+        await stage.settle()
+        if moment == "after":
+            stage.library.fail = "disk full"
+            await stage.done("a")
+        assert stage.endings("a") == [JobFailed]
+        failed = next(e for e in stage.events if isinstance(e, JobFailed))
+        assert failed.name == "CACHE_WRITE_ERROR"
+
+    play(scene)
+
+
+def test_the_staging_folder_is_gone_after_every_ending(play):
+    async def scene(stage):
+        stage.jobs.submit(job("a"))
+        await stage.settle()
+        assert (Path(stage.library.root) / "1").is_dir()
+        stage.jobs.on_message(Failed("a", "MODEL_NOT_FOUND", "x"))
+        for _ in range(100):
+            await asyncio.sleep(0.01)
+            if not (Path(stage.library.root) / "1").exists():
+                return
+        raise AssertionError("left behind")
+
+    play(scene)
+
+
+def test_joining_finds_the_live_job_and_raises_its_priority(play):
+    async def scene(stage):
+        stage.jobs.submit(job("a"))
+        stage.jobs.submit(job("b"))
+        wanted = job("c", "low")
+        stage.jobs.submit(wanted)
+        joined = stage.jobs.join(wanted.track_ids[-1], "high", auto_play=True)
+        assert joined is wanted
+        assert joined.auto_play
+        assert stage.jobs.position(wanted) == 1
+        assert stage.jobs.join(("unknown",), "high", auto_play=False) is None
+
+    play(scene)
+
+
+def test_a_job_that_is_being_cancelled_is_not_joined(play):
+    async def scene(stage):
+        running = job("a")
+        stage.jobs.submit(running)
+        await stage.settle()
+        stage.jobs.cancel(running)
+        assert stage.jobs.join(running.track_ids[-1], "normal", auto_play=False) is None
+
+    play(scene)
+
+
+def test_a_live_job_id_cannot_be_used_twice(play):
+    async def scene(stage):
+        stage.jobs.submit(job("a"))
+        with pytest.raises(LofiError) as caught:
+            stage.jobs.submit(job("a"))
+        assert (caught.value.name, caught.value.field) == ("INVALID_PARAMS", "job_id")
+
+    play(scene)
+
+
+def test_clear_cancels_all_that_wait_and_only_those(play):
+    async def scene(stage):
+        for i in "abc":
+            stage.jobs.submit(job(i))
+        assert stage.jobs.clear() == 2
+        assert [stage.endings(i) for i in "abc"] == [[], [JobCancelled], [JobCancelled]]
+
+    play(scene)
+
+
+def test_leaving_ends_every_live_job(play):
+    async def scene(stage):
+        for i in "abc":
+            stage.jobs.submit(job(i))
+        await stage.settle()
+        stage.jobs.close()
+        assert [stage.endings(i) for i in "abc"] == [[JobCancelled]] * 3
+        assert stage.running() == ["a"]
+
+    play(scene)
+
+
+def test_echoes_of_an_ended_job_are_ignored(play):
+    async def scene(stage):
+        stage.jobs.submit(job("a"))
+        stage.jobs.submit(job("b"))
+        await stage.settle()
+        stage.jobs.on_message(Failed("a", "MODEL_NOT_FOUND", "x"))
+        await stage.settle()
+        stage.jobs.on_message(Failed("a", "MODEL_NOT_FOUND", "x"))
+        stage.jobs.on_message(Progress("a", 9, 10))
+        assert stage.endings("a") == [JobFailed]
+        assert stage.jobs.current.id == "b"
+        assert stage.jobs.current.pace.percent == 0
+
+    play(scene)
