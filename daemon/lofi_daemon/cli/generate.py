@@ -1,0 +1,159 @@
+"""`lofi generate`: ask for a track, follow it, and say where it is."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..client import DaemonClient
+from ..errors import LofiError
+from . import play
+from .context import Context
+from .exits import Exit
+from .progress import Progress
+from .text import SHORT_ID, clock
+
+if TYPE_CHECKING:
+    from .parser import Adder
+
+CANCEL_WITHIN_SEC = 5.0
+MAX_JSON_INT = 2**53 - 1
+
+
+def add(adder: Adder) -> None:
+    parser = adder.command(
+        "generate",
+        "compose a track from a description",
+        "generate rainy night, mellow rhodes, 75 bpm\n"
+        'generate "sad piano, no drums" --duration 120 --key "D minor" --seed 7\n'
+        "generate jazzy sunday --play\n"
+        "generate boom bap --duration 60 --out loop.mp3",
+        description="Compose a track from a description. Its path is printed on stdout, progress on stderr.\n"
+        "With --json every event is a line of JSON on stdout, the last one generation_complete.",
+    )
+    parser.add_argument("prompt", nargs="+", metavar="PROMPT", help="what to play; quotes may be left out")
+    parser.add_argument("--duration", type=float, metavar="SECONDS", help="length (default 30)")
+    parser.add_argument("--seed", metavar="N", help="0 to 2^64-1; the same seed gives the same track")
+    parser.add_argument("--bpm", type=int, metavar="N", help="tempo, 30 to 300")
+    parser.add_argument("--key", metavar="KEY", help='such as "D minor" or "F# major"')
+    parser.add_argument("--backend", metavar="NAME", help="see `lofi backends`")
+    parser.add_argument("--priority", choices=("high", "normal", "low"), help="place in the queue (default normal)")
+    parser.add_argument("--play", action="store_true", help="play it when it is ready, as `lofi play` does")
+    parser.add_argument("--out", metavar="FILE", help="also export it to FILE; the ending gives the format")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, context: Context) -> int:
+    with context.connect() as client:
+        track, cached = Generating(client, context).run(request_params(arguments))
+        path = track["path"]
+        if arguments.out:
+            target = str(Path(arguments.out).absolute())
+            path = client.request("track_export", {"track_id": track["id"], "path": target}, timeout=300)["path"]
+            if context.json:
+                context.terminal.document({"event": "exported", "path": path})
+        if not context.json:
+            context.terminal.say(made(track, cached))
+            context.terminal.line(path)
+        if arguments.play:
+            return play.play(client, context, track["id"])
+    return Exit.OK
+
+
+def request_params(arguments: argparse.Namespace) -> dict[str, object]:
+    """The params of `generate`; what was left out stays out, so that the daemon's defaults hold."""
+    params = {
+        "prompt": " ".join(arguments.prompt),
+        "duration_sec": arguments.duration,
+        "seed": arguments.seed if arguments.seed is None else _seed(arguments.seed),
+        "bpm": arguments.bpm,
+        "keyscale": arguments.key,
+        "backend": arguments.backend,
+        "priority": arguments.priority,
+    }
+    return {name: value for name, value in params.items() if value is not None}
+
+
+def _seed(text: str) -> int | str:
+    """As the wire wants it: a number while JSON readers hold it exactly. What is no number the daemon names."""
+    if text.isascii() and text.isdigit() and len(text) <= 20 and int(text) <= MAX_JSON_INT:
+        return int(text)
+    return text
+
+
+def made(track: dict[str, Any], cached: bool) -> str:
+    short = track["id"][:SHORT_ID]
+    what = f"{clock(track['duration_sec'])} by {track['backend']}, seed {track['seed']}, track {short}"
+    if cached:
+        return f"Already in the library: {what}."
+    return f"Made {what}, in {track['generation_time_sec']:.1f} s."
+
+
+class Generating:
+    """One generation, from the request to its end."""
+
+    def __init__(self, client: DaemonClient, context: Context) -> None:
+        self._client = client
+        self._context = context
+        self._progress = Progress(context.terminal, "Composing")
+
+    def run(self, params: dict[str, object]) -> tuple[dict[str, Any], bool]:
+        """The track and whether the library had it. Ctrl-C cancels the job before it gets through."""
+        accepted = self._client.request("generate", params)
+        job_id = accepted["job_id"]
+        self._event("accepted", accepted)
+        if accepted["status"] == "queued" and not self._context.json:
+            self._progress.note(f"Waiting; {accepted['position']} in the queue.")
+        try:
+            return self._follow(job_id)
+        except KeyboardInterrupt:
+            self._cancel(job_id)
+            raise
+        finally:
+            self._progress.close()
+
+    def _follow(self, job_id: str) -> tuple[dict[str, Any], bool]:
+        while True:
+            notification = self._client.next_notification()
+            assert notification is not None
+            method, params = notification.method, notification.params
+            if method == "engine_notice":
+                self._notice(params)
+            if params.get("job_id") != job_id:
+                continue
+            self._event(method, params)
+            if method == "generation_started":
+                self._show(0, None)
+            elif method == "generation_progress":
+                self._show(params["percent"], params["eta_sec"])
+            elif method == "generation_complete":
+                return params["tracks"][0], bool(params["cached"])
+            elif method == "generation_error":
+                raise LofiError(params["code"], params["message"])
+            elif method == "generation_cancelled":
+                raise LofiError("GENERATION_CANCELLED", "The generation was cancelled.")
+
+    def _cancel(self, job_id: str) -> None:
+        self._progress.close()
+        self._client.request("cancel", {"job_id": job_id}, timeout=CANCEL_WITHIN_SEC)
+        while notification := self._client.next_notification(CANCEL_WITHIN_SEC):
+            if notification.params.get("job_id") == job_id and notification.method != "generation_progress":
+                self._event(notification.method, notification.params)
+                break
+        if not self._context.json:
+            self._context.terminal.say("Cancelled.")
+
+    def _show(self, percent: float, eta_sec: float | None) -> None:
+        if not self._context.json:
+            self._progress.update(percent, eta_sec)
+
+    def _notice(self, params: dict[str, Any]) -> None:
+        if self._context.json:
+            self._event("engine_notice", params)
+        else:
+            self._progress.note(params["message"])
+
+    def _event(self, name: str, params: dict[str, Any]) -> None:
+        if self._context.json:
+            self._context.terminal.document({"event": name} | params)

@@ -1,0 +1,51 @@
+"""Values as people read them."""
+
+from __future__ import annotations
+
+import unicodedata
+
+SHORT_ID = 12
+
+
+def clock(seconds: float) -> str:
+    """83 → "1:23"."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def size(count: float) -> str:
+    """1234567 → "1.2 MB"."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def printable(text: str) -> str:
+    """``text`` on one line and unable to steer the terminal: a prompt may hold any character."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def columns(text: str) -> int:
+    """How many cells of a terminal ``text`` takes."""
+    return sum(_cells(c) for c in text)
+
+
+def fit(text: str, width: int) -> str:
+    """``text`` cut to ``width`` cells, with an ellipsis if anything went."""
+    if columns(text) <= width:
+        return text
+    kept, used = "", 0
+    for c in text:
+        if used + _cells(c) > width - 1:
+            break
+        kept, used = kept + c, used + _cells(c)
+    return kept + "…" if width > 0 else ""
+
+
+def _cells(c: str) -> int:
+    if unicodedata.combining(c):
+        return 0
+    return 2 if unicodedata.east_asian_width(c) in "WF" else 1
