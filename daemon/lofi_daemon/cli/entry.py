@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..client import DaemonClient, default_log
 from ..errors import LofiError
@@ -23,8 +23,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run(sys.argv[1:] if argv is None else argv, Terminal.standard())
 
 
-def run(argv: Sequence[str], terminal: Terminal) -> int:
-    """The exit code of the command line ``argv``."""
+def own_daemon(settings: Sequence[str]) -> DaemonClient:
+    return DaemonClient(settings, log=default_log())
+
+
+def run(
+    argv: Sequence[str], terminal: Terminal, connect: Callable[[Sequence[str]], DaemonClient] = own_daemon
+) -> int:
+    """The exit code of the command line ``argv``. ``connect`` makes a client for the --set texts."""
     try:
         arguments = parser.build().parse_args(argv)
     except SystemExit as leave:  # argparse has said what is wrong, or printed the help
@@ -32,7 +38,7 @@ def run(argv: Sequence[str], terminal: Terminal) -> int:
     settings = tuple(arguments.set)
     context = Context(
         terminal=terminal,
-        connect=lambda: DaemonClient(settings, log=default_log()),
+        connect=lambda: connect(settings),
         settings=settings,
         json=arguments.json,
     )
