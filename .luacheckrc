@@ -1,0 +1,5 @@
+std = "luajit"
+cache = false
+max_line_length = 120
+read_globals = { "vim" }
+globals = { "vim.g", "vim.b", "vim.bo", "vim.wo", "vim.o", "vim.fn", "vim.ui", "vim.notify" }

@@ -1,0 +1,155 @@
+--- One line at the bottom of the screen, and never a hit-enter prompt: that would stop the editor, and every
+--- client that talks to it, until a key is pressed.
+local log = require("lofi.log")
+
+local M = {}
+
+local PREFIX = "lofi: "
+local HIGHLIGHT = {
+  [vim.log.levels.WARN] = "WarningMsg",
+  [vim.log.levels.ERROR] = "ErrorMsg",
+}
+
+---@class lofi.Message
+---@field text string
+---@field level integer
+
+local queue = {} ---@type lofi.Message[]
+local flushing = false
+
+---@param text string
+---@return string
+local function one_line(text)
+  return vim.trim((text:gsub("%s+", " ")))
+end
+
+---@return boolean
+local function on_screen()
+  return #vim.api.nvim_list_uis() > 0
+end
+
+--- `text` cut to `columns`, with an ellipsis if anything is lost.
+---@param text string
+---@param columns integer
+---@return string
+function M.cut(text, columns)
+  if vim.fn.strdisplaywidth(text) <= columns then
+    return text
+  end
+  local kept = vim.fn.strcharpart(text, 0, columns - 1)
+  while vim.fn.strdisplaywidth(kept) > columns - 1 do
+    kept = vim.fn.strcharpart(kept, 0, vim.fn.strchars(kept) - 1)
+  end
+  return kept .. "…"
+end
+
+--- Whether something may be written over the last line now.
+---@return boolean
+function M.line_is_free()
+  local mode = vim.api.nvim_get_mode()
+  return not mode.blocking and not mode.mode:find("^[cr]") and vim.v.vim_did_enter == 1
+end
+
+--- `text` cut so that it and `tail` fit into the last line, beside 'showcmd' and 'ruler'.
+---@param text string
+---@param tail? string what may not be cut
+---@return string
+function M.fit(text, tail)
+  tail = tail or ""
+  local room = math.max(vim.v.echospace - vim.fn.strdisplaywidth(tail), 10)
+  if not on_screen() or vim.fn.strdisplaywidth(text) <= room then
+    return text .. tail
+  end
+  return M.cut(text, room) .. tail
+end
+
+--- Show `text` in place of what the last line shows; not kept in :messages.
+---@param text string
+---@param highlight? string
+function M.show(text, highlight)
+  -- A second message before the screen is drawn would be put below the first and scroll: draw first.
+  vim.cmd.redraw()
+  vim.api.nvim_echo({ { M.fit(text), highlight } }, false, {})
+end
+
+--- Put the whole of `text` into :messages. It is drawn for an instant, cut in the middle by 'shortmess' flag T;
+--- without that flag, or with no line to draw on, a long text would open the prompt, so it is kept cut.
+---@param text string
+local function keep(text)
+  if not on_screen() then
+    return
+  end
+  local whole = vim.o.cmdheight > 0 and vim.o.shortmess:find("T", 1, true)
+  vim.cmd.redraw()
+  vim.cmd.echomsg(vim.fn.string(whole and text or M.fit(text)))
+end
+
+--- Neovim's own vim.notify echoes; one that a plugin put in its place has room for the whole sentence.
+---@return boolean
+local function notify_is_builtin()
+  return debug.getinfo(vim.notify, "S").source:find("^@vim/") ~= nil
+end
+
+local flush
+
+local function flush_soon()
+  if not flushing then
+    flushing = true
+    vim.schedule(flush)
+  end
+end
+
+function flush()
+  flushing = false
+  if #queue == 0 then
+    return
+  end
+  if not M.line_is_free() then
+    vim.api.nvim_create_autocmd({ "VimEnter", "CmdlineLeave", "ModeChanged" }, {
+      group = vim.api.nvim_create_augroup("lofi.message", { clear = true }),
+      callback = flush_soon,
+    })
+    return
+  end
+  vim.api.nvim_create_augroup("lofi.message", { clear = true })
+  local batch = queue
+  queue = {}
+  if not notify_is_builtin() then
+    for _, message in ipairs(batch) do
+      vim.notify(message.text, message.level, { title = "lofi.nvim" })
+    end
+    return
+  end
+  local worst = batch[1]
+  for _, message in ipairs(batch) do
+    worst = message.level > worst.level and message or worst
+    keep(message.text)
+  end
+  local more = #batch > 1 and (" (+%d in :messages)"):format(#batch - 1) or ""
+  M.show(M.fit(worst.text, more), HIGHLIGHT[worst.level])
+end
+
+--- Say `text` in one line, kept in :messages and in the log. Waits while the user types a command.
+---@param text string
+---@param level? integer vim.log.levels.*; INFO
+function M.say(text, level)
+  text = PREFIX .. one_line(text)
+  level = level or vim.log.levels.INFO
+  if log.open() then
+    log.write("message", text)
+  end
+  table.insert(queue, { text = text, level = level })
+  flush_soon()
+end
+
+--- Say that `what` (somebody's callback) failed: its first line here, the rest in the log.
+---@param what string
+---@param err any
+function M.failed(what, err)
+  if log.open() then
+    log.write("error", ("%s failed: %s"):format(what, tostring(err)))
+  end
+  M.say(("%s failed: %s"):format(what, (tostring(err):match("[^\n]*"))), vim.log.levels.ERROR)
+end
+
+return M

@@ -1,0 +1,102 @@
+--- Progress of the running job: one line at the bottom of the screen, updated in place.
+local config = require("lofi.config")
+local events = require("lofi.events")
+local message = require("lofi.message")
+local state = require("lofi.state")
+local time = require("lofi.time")
+
+local M = {}
+
+local BAR_CELLS = 14
+
+---@param percent integer
+---@return string
+local function bar(percent)
+  local done = math.floor(percent / 100 * BAR_CELLS + 0.5)
+  if config.current.ascii then
+    return "[" .. ("#"):rep(done) .. ("-"):rep(BAR_CELLS - done) .. "]"
+  end
+  return ("█"):rep(done) .. ("░"):rep(BAR_CELLS - done)
+end
+
+--- The line for `job`.
+---@param job lofi.Job
+---@return string
+function M.line(job)
+  local parts = { ("lofi %2d%%"):format(job.percent), bar(job.percent), job.prompt }
+  local line = table.concat(parts, " ")
+  local notes = {}
+  if job.eta_sec then
+    table.insert(notes, time.clock(math.ceil(job.eta_sec)) .. " left")
+  end
+  local others = #state.current.jobs - 1
+  if others > 0 then
+    table.insert(notes, others .. " waiting")
+  end
+  local tail = #notes > 0 and " (" .. table.concat(notes, ", ") .. ")" or ""
+  return message.fit(line, tail) -- the prompt may be cut, what changes may not
+end
+
+local shown = ""
+
+---@param job lofi.Job?
+local function show(job)
+  if config.current.progress ~= "cmdline" or not job or not message.line_is_free() then
+    return
+  end
+  local line = M.line(job)
+  if line ~= shown then
+    shown = line
+    message.show(line)
+  end
+end
+
+---@param prompt string?
+---@return string
+local function quoted(prompt)
+  return config.current.ascii and ('"%s"'):format(prompt or "") or ("“%s”"):format(prompt or "")
+end
+
+local function on_progress(params)
+  show(state.job(params.job_id))
+end
+
+local function on_complete(params)
+  shown = ""
+  if config.current.progress == "none" then
+    return
+  end
+  local took = params.cached and "from the library" or ("in %.1f s"):format(params.generation_time_sec or 0)
+  local more = #(params.tracks or {}) > 1 and (", %d tracks"):format(#params.tracks) or ""
+  message.say(
+    ("done %s%s, %s %s, :LofiPlay %s"):format(
+      quoted(params.prompt),
+      more,
+      time.clock(params.duration_sec or 0),
+      took,
+      (params.track_id or ""):sub(1, 12)
+    )
+  )
+end
+
+--- Follow what the daemon says; called once.
+function M.attach()
+  events.on("generation_started", on_progress)
+  events.on("generation_progress", on_progress)
+  events.on("generation_complete", on_complete)
+  events.on("generation_error", function(params)
+    shown = ""
+    -- the end of the daemon is one message, not one for each job
+    if params.code ~= "DAEMON_EXITED" then
+      message.say(params.message or tostring(params.code), vim.log.levels.ERROR)
+    end
+  end)
+  events.on("generation_cancelled", function()
+    shown = ""
+    if config.current.progress ~= "none" then
+      message.say("cancelled.")
+    end
+  end)
+end
+
+return M

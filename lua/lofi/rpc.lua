@@ -1,0 +1,301 @@
+--- JSON-RPC 2.0 with a child process over its stdin and stdout, one object a line. Knows no method by name.
+---
+--- Reads arrive in pieces of any size; lines are joined, then handled on the main loop in slices, so that
+--- neither a burst of notifications nor a huge reply holds up typing.
+local M = {}
+
+local MAX_LINE = 8 * 1024 * 1024
+local SLICE_NS = 4e6
+--- Between the end of stdout and the exit status: a grandchild that holds stderr open would delay it for ever.
+local GRACE_MS = 200
+
+---@class lofi.Error
+---@field code string name from the wire's error table, or DAEMON_MISSING, DAEMON_EXITED, DAEMON_FAILING
+---@field message string one sentence
+---@field number? integer JSON-RPC code
+---@field field? string the parameter at fault
+---@field details? table
+local Error = {}
+Error.__index = Error
+function Error.__tostring(err)
+  return err.message
+end
+
+---@param code string
+---@param message string
+---@param more? { number?: integer, field?: string, details?: table }
+---@return lofi.Error
+function M.error(code, message, more)
+  return setmetatable(vim.tbl_extend("keep", { code = code, message = message }, more or {}), Error)
+end
+
+---@class lofi.rpc.Exit
+---@field code? integer
+---@field signal? integer
+---@field asked boolean whether close() was called
+---@field answered boolean whether it ever said a word
+
+---@class lofi.rpc.Handlers
+---@field notification fun(method: string, params: table) main loop
+---@field exit fun(how: lofi.rpc.Exit) main loop, once; every pending callback was called before
+---@field stderr fun(text: string) luv callback
+---@field stray fun(line: string) main loop; a line that is no message
+---@field failed fun(what: string, err: any) main loop; a callback raised an error
+
+---@alias lofi.rpc.Callback fun(err: lofi.Error?, result: any)
+
+---@class lofi.Connection
+---@field pid integer
+---@field private _process vim.SystemObj
+---@field private _handlers lofi.rpc.Handlers
+---@field private _pending table<integer, lofi.rpc.Callback>
+---@field private _next_id integer
+---@field private _partial string[] pieces of a line whose end has not come yet
+---@field private _partial_size integer
+---@field private _lines string[]
+---@field private _head integer next of `_lines` to handle
+---@field private _draining boolean
+---@field private _how lofi.rpc.Exit
+---@field private _ended boolean stdout is at its end
+---@field private _finished boolean
+local Connection = {}
+Connection.__index = Connection
+
+--- Start `cmd` and talk to it. Raises nothing; the second value says why it could not start.
+---@param cmd string[]
+---@param handlers lofi.rpc.Handlers
+---@return lofi.Connection?, string? reason
+function M.start(cmd, handlers)
+  local self = setmetatable({
+    _handlers = handlers,
+    _pending = {},
+    _next_id = 1,
+    _partial = {},
+    _partial_size = 0,
+    _lines = {},
+    _head = 1,
+    _draining = false,
+    _how = { asked = false, answered = false },
+    _ended = false,
+    _finished = false,
+  }, Connection)
+  local ok, process = pcall(vim.system, cmd, {
+    stdin = true,
+    text = false,
+    stdout = function(_, data)
+      self:_read(data)
+    end,
+    stderr = function(_, data)
+      if data then
+        handlers.stderr(data)
+      end
+    end,
+  }, function(result)
+    self._how.code, self._how.signal = result.code, result.signal
+    self:_end(0)
+  end)
+  if not ok then
+    return nil, tostring(process)
+  end
+  self._process = process
+  self.pid = process.pid
+  return self
+end
+
+--- Send a request. `callback` is called exactly once, on the main loop, whatever happens.
+---@param method string
+---@param params? table
+---@param callback? lofi.rpc.Callback
+function Connection:request(method, params, callback)
+  callback = callback or function() end
+  local line, err = self:_encode(method, params)
+  if not line or self._finished then
+    err = err or M.error("DAEMON_EXITED", "lofi-daemon has stopped; the next command starts it again.")
+    vim.schedule(function()
+      self:_call(callback, err)
+    end)
+    return
+  end
+  self._pending[self._next_id] = callback
+  self._next_id = self._next_id + 1
+  -- a process that is gone answers nothing more: whoever waits is told when its stdout ends
+  pcall(self._process.write, self._process, line)
+end
+
+---@return boolean
+function Connection:is_open()
+  return not self._finished
+end
+
+--- Close stdin, which ends the process; waiting callbacks get an error. Does not wait for it.
+function Connection:close()
+  self._how.asked = true
+  pcall(self._process.write, self._process, nil)
+end
+
+---@private
+---@return string?, lofi.Error?
+function Connection:_encode(method, params)
+  local message = {
+    jsonrpc = "2.0",
+    id = self._next_id,
+    method = method,
+    -- an empty Lua table would be encoded as a list
+    params = (params and next(params)) and params or vim.empty_dict(),
+  }
+  local ok, line = pcall(vim.json.encode, message)
+  if not ok then
+    return nil, M.error("INVALID_PARAMS", "The request cannot be sent: " .. tostring(line))
+  end
+  -- Sent raw, such a line could not be answered: its id would be lost with the rest of it.
+  if line:find("[\128-\255]") and not pcall(vim.fn.json_encode, line) then
+    return nil, M.error("INVALID_PARAMS", "The request holds text that is not valid UTF-8.")
+  end
+  if #line > MAX_LINE then
+    return nil, M.error("INVALID_PARAMS", "The request is longer than 8 MiB.")
+  end
+  return line .. "\n"
+end
+
+---@private
+---@param data string? nil at the end
+function Connection:_read(data)
+  if not data then
+    self:_end(GRACE_MS)
+    return
+  end
+  local from = 1
+  while true do
+    local newline = data:find("\n", from, true)
+    local piece = data:sub(from, newline and newline - 1)
+    self._partial_size = self._partial_size + #piece
+    if self._partial_size <= MAX_LINE then
+      self._partial[#self._partial + 1] = piece
+    end
+    if not newline then
+      break
+    end
+    if self._partial_size <= MAX_LINE then
+      self._lines[#self._lines + 1] = table.concat(self._partial)
+    else
+      self._lines[#self._lines + 1] = ("(a line of %d bytes, skipped)"):format(self._partial_size)
+    end
+    self._partial, self._partial_size = {}, 0
+    from = newline + 1
+  end
+  if self._head <= #self._lines then
+    self:_drain_soon()
+  end
+end
+
+---@private
+function Connection:_drain_soon()
+  if not self._draining then
+    self._draining = true
+    vim.schedule(function()
+      self:_drain()
+    end)
+  end
+end
+
+---@private
+function Connection:_drain()
+  local deadline = vim.uv.hrtime() + SLICE_NS
+  self._draining = false
+  while self._head <= #self._lines do
+    local line = self._lines[self._head]
+    self._head = self._head + 1
+    self:_handle(line)
+    if vim.uv.hrtime() > deadline then
+      self:_drain_soon()
+      return
+    end
+  end
+  self._lines, self._head = {}, 1
+  if self._ended then
+    self:_finish()
+  end
+end
+
+---@private
+---@param line string
+function Connection:_handle(line)
+  local ok, message = pcall(vim.json.decode, line, { luanil = { object = true } })
+  if not ok or type(message) ~= "table" then
+    self._handlers.stray(line)
+  elseif type(message.method) == "string" and message.id == nil then
+    self._how.answered = true
+    local params = type(message.params) == "table" and message.params or {}
+    local done, err = xpcall(self._handlers.notification, debug.traceback, message.method, params)
+    if not done then
+      self._handlers.failed("handling " .. message.method, err)
+    end
+  elseif self._pending[message.id] then
+    self._how.answered = true
+    local callback = self._pending[message.id]
+    self._pending[message.id] = nil
+    self:_call(callback, self._error_of(message), message.result)
+  else
+    self._handlers.stray(line)
+  end
+end
+
+---@private
+---@return lofi.Error?
+function Connection._error_of(message)
+  local err = message.error
+  if type(err) ~= "table" then
+    return nil
+  end
+  local data = type(err.data) == "table" and err.data or {}
+  return M.error(tostring(data.code or err.code), tostring(err.message), {
+    number = err.code,
+    field = data.field,
+    details = data.details,
+  })
+end
+
+---@private
+---@param callback lofi.rpc.Callback
+---@param err lofi.Error?
+---@param result any
+function Connection:_call(callback, err, result)
+  local ok, problem = xpcall(callback, debug.traceback, err, result)
+  if not ok then
+    self._handlers.failed("a callback", problem)
+  end
+end
+
+--- stdout is at its end: what was read is handled first, then the end is told.
+---@private
+---@param grace_ms integer how long to wait for the exit status
+function Connection:_end(grace_ms)
+  vim.defer_fn(function()
+    self._ended = true
+    if self._head > #self._lines then
+      self:_finish()
+    end
+  end, grace_ms)
+end
+
+---@private
+function Connection:_finish()
+  if self._finished then
+    return
+  end
+  self._finished = true
+  pcall(self._process.write, self._process, nil)
+  if not self._how.code then
+    pcall(self._process.kill, self._process, "sigterm")
+  end
+  local pending = self._pending
+  self._pending = {}
+  local ids = vim.tbl_keys(pending)
+  table.sort(ids)
+  for _, id in ipairs(ids) do
+    self:_call(pending[id], M.error("DAEMON_EXITED", "lofi-daemon stopped before it answered; try again."))
+  end
+  self._handlers.exit(self._how)
+end
+
+return M

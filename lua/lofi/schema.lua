@@ -1,0 +1,120 @@
+--- One entry of a table of options: what fits it, and how that is said. Knows no particular option.
+local M = {}
+
+---@alias lofi.schema.Type "boolean"|"string"|"number"|"integer"|"seed"|"command"
+
+---@class lofi.schema.Entry
+---@field name string dotted where it is nested: "player.volume"
+---@field type lofi.schema.Type
+---@field default? any
+---@field enum? string[]
+---@field min? number
+---@field max? number
+---@field doc string one or two sentences, for the help
+---@field alias? string[] shorter names that people may write
+
+local MAX_INTEGER = 2 ^ 53 - 1
+
+---@param value any
+local function whole(value)
+  return type(value) == "number" and value == math.floor(value) and math.abs(value) <= MAX_INTEGER
+end
+
+--- A command line as a list of words, or as the one word of a program without arguments.
+local function is_command(value)
+  if type(value) == "string" then
+    return value ~= ""
+  end
+  if type(value) ~= "table" or #value == 0 or not vim.islist(value) then
+    return false
+  end
+  return vim.iter(value):all(function(word)
+    return type(word) == "string"
+  end)
+end
+
+---@type table<lofi.schema.Type, fun(value: any): boolean>
+local fits = {
+  boolean = function(value)
+    return type(value) == "boolean"
+  end,
+  string = function(value)
+    return type(value) == "string"
+  end,
+  number = function(value)
+    return type(value) == "number" and value == value and math.abs(value) ~= math.huge
+  end,
+  integer = whole,
+  seed = function(value)
+    return (whole(value) and value >= 0) or (type(value) == "string" and value:match("^%d+$") ~= nil)
+  end,
+  command = is_command,
+}
+
+---@type table<lofi.schema.Type, string>
+local nouns = {
+  boolean = "true or false",
+  string = "a string",
+  number = "a number",
+  integer = "a whole number",
+  seed = "a whole number from 0 up (above 2^53 as a string of digits)",
+  command = "a program or a list of words",
+}
+
+--- What `entry` takes, as the end of a sentence: "a number from 0 to 1", "one of a, b, c".
+---@param entry lofi.schema.Entry
+---@return string
+function M.expects(entry)
+  if entry.enum then
+    return "one of " .. table.concat(entry.enum, ", ")
+  end
+  local noun = nouns[entry.type]
+  if entry.min and entry.max then
+    return ("%s from %g to %g"):format(noun, entry.min, entry.max)
+  elseif entry.min then
+    return ("%s from %g up"):format(noun, entry.min)
+  end
+  return noun
+end
+
+--- Whether `value` fits `entry`.
+---@param entry lofi.schema.Entry
+---@param value any
+---@return boolean
+function M.check(entry, value)
+  if not fits[entry.type](value) then
+    return false
+  end
+  if entry.enum and not vim.list_contains(entry.enum, value) then
+    return false
+  end
+  return not (entry.min and value < entry.min) and not (entry.max and value > entry.max)
+end
+
+--- `value` as a message shows it: short, on one line.
+---@param value any
+---@return string
+function M.show(value)
+  local text = type(value) == "string" and ("%q"):format(value) or vim.inspect(value)
+  text = text:gsub("%s+", " ")
+  return #text > 40 and vim.fn.strcharpart(text, 0, 39) .. "…" or text
+end
+
+--- The name in `names` that `name` was probably meant to be, or nil.
+---@param name string
+---@param names string[]
+---@return string?
+function M.nearest(name, names)
+  local found = vim.fn.matchfuzzy(names, name)
+  if found[1] then
+    return found[1]
+  end
+  for _, known in ipairs(names) do
+    -- matchfuzzy wants every letter in order; a slip at the end ("progres5", "volumee") is caught here
+    if known:sub(1, 4):lower() == name:sub(1, 4):lower() then
+      return known
+    end
+  end
+end
+
+return M

@@ -1,0 +1,248 @@
+"""A real Neovim with a real screen: `nvim --embed`, attached to as its UI over msgpack-RPC.
+
+The screen is kept as a grid of cells, so that a test can ask what a person would see.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgpack
+
+ROOT = Path(__file__).resolve().parents[2]
+FONT = Path("/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf")
+
+
+def find_nvim() -> str:
+    """The Neovim that `make` found: the user's if it is new enough, else the one in .venv."""
+    found = subprocess.run([ROOT / "scripts/find_nvim.sh"], capture_output=True, text=True, check=False)
+    if found.returncode:
+        raise RuntimeError("no Neovim 0.11 or later: run `make nvim`")
+    path = found.stdout.strip()
+    return path if os.path.isabs(path) else str(ROOT / path)
+
+
+class NeovimError(Exception):
+    """Neovim answered a request with an error."""
+
+
+class Screen:
+    """The grid of cells, built from redraw events (ui-linegrid)."""
+
+    def __init__(self, columns: int, rows: int) -> None:
+        self.columns, self.rows = columns, rows
+        self.cursor = (0, 0)
+        self.foreground, self.background = 0xDDDDDD, 0x101010
+        self._attributes: dict[int, dict[str, Any]] = {0: {}}
+        self._clear()
+
+    def _clear(self) -> None:
+        self._cells: list[list[tuple[str, int]]] = [[(" ", 0)] * self.columns for _ in range(self.rows)]
+
+    def apply(self, event: str, arguments: list[Any]) -> None:
+        if event == "grid_line":
+            _, row, column, cells = arguments[:4]
+            attribute = 0
+            for text, *more in cells:
+                attribute = more[0] if more else attribute
+                for _ in range(more[1] if len(more) > 1 else 1):
+                    if column < self.columns:
+                        self._cells[row][column] = (text, attribute)
+                    column += 1
+        elif event == "grid_scroll":
+            _, top, bottom, left, right, by, _ = arguments
+            rows = range(top, bottom - by) if by > 0 else range(bottom - 1, top - by - 1, -1)
+            for row in rows:
+                self._cells[row][left:right] = self._cells[row + by][left:right]
+        elif event == "grid_resize":
+            _, self.columns, self.rows = arguments
+            self._clear()
+        elif event == "grid_clear":
+            self._clear()
+        elif event == "grid_cursor_goto":
+            self.cursor = (arguments[1], arguments[2])
+        elif event == "hl_attr_define":
+            self._attributes[arguments[0]] = arguments[1]
+        elif event == "default_colors_set":
+            self.foreground = arguments[0] if arguments[0] >= 0 else self.foreground
+            self.background = arguments[1] if arguments[1] >= 0 else self.background
+
+    def lines(self) -> list[str]:
+        return ["".join(text for text, _ in row).rstrip() for row in self._cells]
+
+    def png(self, path: Path, size: int = 15) -> None:
+        """Draw the screen with Pillow."""
+        from PIL import Image, ImageDraw, ImageFont
+
+        font = ImageFont.truetype(FONT, size)
+        width, height = round(font.getlength("M")), size + 4
+        image = Image.new("RGB", (self.columns * width, self.rows * height))
+        draw = ImageDraw.Draw(image)
+        for y, row in enumerate(self._cells):
+            for x, (text, attribute) in enumerate(row):
+                look = self._attributes.get(attribute, {})
+                ink, paper = look.get("foreground", self.foreground), look.get("background", self.background)
+                if look.get("reverse", False) != ((y, x) == self.cursor):
+                    ink, paper = paper, ink
+                draw.rectangle((x * width, y * height, (x + 1) * width, (y + 1) * height), fill=f"#{paper:06x}")
+                if text.strip():
+                    draw.text((x * width, y * height + 1), text, font=font, fill=f"#{ink:06x}")
+        image.save(path)
+
+
+class Neovim:
+    """One editor. Requests block until they are answered; ``wait`` polls."""
+
+    def __init__(
+        self,
+        *arguments: str,
+        columns: int = 90,
+        rows: int = 24,
+        environment: Mapping[str, str] | None = None,
+        executable: str | None = None,
+    ) -> None:
+        self.screen = Screen(columns, rows)
+        self.seen: list[str] = []
+        """Every last line of the screen that was ever drawn, in order, each once in a row."""
+        self._process = subprocess.Popen(
+            [executable or find_nvim(), "--embed", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, **(environment or {})},
+        )
+        self._changed = threading.Condition()
+        self._replies: dict[int, tuple[Any, Any]] = {}
+        self._gone = False
+        self._ids = itertools.count(1)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self.request("nvim_ui_attach", columns, rows, {"rgb": True, "ext_linegrid": True})
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def request(self, method: str, *arguments: Any, timeout: float = 20) -> Any:
+        ident = next(self._ids)
+        assert self._process.stdin is not None
+        line = msgpack.packb([0, ident, method, arguments], unicode_errors="surrogateescape")
+        self._process.stdin.write(line)
+        self._process.stdin.flush()
+        with self._changed:
+            if not self._changed.wait_for(lambda: ident in self._replies or self._gone, timeout):
+                raise TimeoutError(f"{method} was not answered; the screen shows:\n{self.text()}")
+            if ident not in self._replies:
+                raise EOFError("Neovim has left")
+            error, result = self._replies.pop(ident)
+        if error:
+            raise NeovimError(error[1] if isinstance(error, list) else error)
+        return result
+
+    def lua(self, code: str, *arguments: Any) -> Any:
+        return self.request("nvim_exec_lua", code, list(arguments))
+
+    def command(self, text: str) -> None:
+        self.request("nvim_command", text)
+
+    def type(self, keys: str) -> None:
+        """As a person would, key by key; <CR> and the like are keys."""
+        self.request("nvim_input", keys)
+
+    def wait(self, condition: str | Callable[[], Any], timeout: float = 20) -> Any:
+        """Until the Lua expression, or what the callable returns, is true; returns its value."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            value = condition() if callable(condition) else self.lua("return " + condition)
+            if value:
+                return value
+            time.sleep(0.01)
+        raise AssertionError(f"waited in vain for {condition}; the screen shows:\n{self.text()}")
+
+    def wait_for_text(self, text: str, timeout: float = 20) -> None:
+        self.wait(lambda: text in self.text(), timeout)
+
+    def text(self) -> str:
+        with self._changed:
+            return "\n".join(self.screen.lines())
+
+    def last_line(self) -> str:
+        with self._changed:
+            return self.screen.lines()[-1]
+
+    def mode(self) -> str:
+        return str(self.request("nvim_get_mode")["mode"])
+
+    def blocked(self) -> bool:
+        """Whether a prompt (such as hit-enter) waits for a key."""
+        return bool(self.request("nvim_get_mode")["blocking"])
+
+    def messages(self) -> list[str]:
+        return str(self.request("nvim_exec2", "messages", {"output": True})["output"]).splitlines()
+
+    def png(self, path: Path) -> None:
+        with self._changed:
+            self.screen.png(path)
+
+    def leave(self, timeout: float = 10) -> float:
+        """``:qa!``; seconds until the process was gone."""
+        start = time.monotonic()
+        try:
+            self.request("nvim_command", "qa!", timeout=timeout)
+        except (EOFError, BrokenPipeError):
+            pass
+        self._process.wait(timeout)
+        return time.monotonic() - start
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        try:
+            self.leave(3)
+        except (TimeoutError, subprocess.TimeoutExpired):
+            self.kill()
+        self._reader.join(2)
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            try:
+                pipe.close()
+            except BrokenPipeError:
+                pass
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        unpacker = msgpack.Unpacker(unicode_errors="surrogateescape", strict_map_key=False)
+        while data := os.read(self._process.stdout.fileno(), 1 << 16):
+            unpacker.feed(data)
+            for message in unpacker:
+                if message[0] == 1:
+                    with self._changed:
+                        self._replies[message[1]] = (message[2], message[3])
+                        self._changed.notify_all()
+                elif message[0] == 2 and message[1] == "redraw":
+                    with self._changed:
+                        self._redraw(message[2])
+        with self._changed:
+            self._gone = True
+            self._changed.notify_all()
+
+    def _redraw(self, batch: Sequence[list[Any]]) -> None:
+        for event, *calls in batch:
+            for arguments in calls:
+                self.screen.apply(event, arguments)
+            if event == "flush":
+                line = self.screen.lines()[-1]
+                if not self.seen or self.seen[-1] != line:
+                    self.seen.append(line)
