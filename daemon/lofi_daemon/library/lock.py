@@ -1,0 +1,61 @@
+"""A lock between processes that the system lets go of when its holder dies, however it dies."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import time
+from pathlib import Path
+
+from ..errors import LofiError
+from .durable import named_errors
+
+_POLL_SEC = 0.02
+
+
+class FileLock:
+    """``flock`` on ``path``, which stays there: unlinking a lock file lets two processes hold two of them."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    def try_acquire(self) -> bool:
+        """False if another holds it. Raises CACHE_WRITE_ERROR."""
+        with named_errors(self._path):
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                os.close(descriptor)
+                if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+                    return False
+                raise
+        self._descriptor = descriptor
+        return True
+
+    def acquire(self, timeout_sec: float) -> None:
+        """Wait for it. Raises CACHE_WRITE_ERROR after ``timeout_sec``."""
+        deadline = time.monotonic() + timeout_sec
+        while not self.try_acquire():
+            if time.monotonic() > deadline:
+                raise LofiError(
+                    "CACHE_WRITE_ERROR",
+                    f"Another lofi daemon has kept {self._path} locked for {timeout_sec:.0f} s; "
+                    "end it if it hangs, then try again.",
+                    path=str(self._path),
+                )
+            time.sleep(_POLL_SEC)
+
+    def release(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def __enter__(self) -> FileLock:
+        self.acquire(60.0)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
