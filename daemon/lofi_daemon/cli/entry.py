@@ -27,9 +27,7 @@ def own_daemon(settings: Sequence[str]) -> DaemonClient:
     return DaemonClient(settings, log=default_log())
 
 
-def run(
-    argv: Sequence[str], terminal: Terminal, connect: Callable[[Sequence[str]], DaemonClient] = own_daemon
-) -> int:
+def run(argv: Sequence[str], terminal: Terminal, connect: Callable[[Sequence[str]], DaemonClient] = own_daemon) -> int:
     """The exit code of the command line ``argv``. ``connect`` makes a client for the --set texts."""
     try:
         arguments = parser.build().parse_args(argv)

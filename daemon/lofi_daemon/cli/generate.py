@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..client import DaemonClient
@@ -11,6 +10,7 @@ from ..errors import LofiError
 from . import play
 from .context import Context
 from .exits import Exit
+from .paths import absolute
 from .progress import Progress
 from .text import SHORT_ID, clock
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .parser import Adder
 
 CANCEL_WITHIN_SEC = 5.0
+EXPORT_WITHIN_SEC = 300.0
 MAX_JSON_INT = 2**53 - 1
 
 
@@ -48,13 +49,14 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     with context.connect() as client:
         track, cached = Generating(client, context).run(request_params(arguments))
         path = track["path"]
+        if not context.json:
+            context.terminal.say(made(track, cached))
         if arguments.out:
-            target = str(Path(arguments.out).absolute())
-            path = client.request("track_export", {"track_id": track["id"], "path": target}, timeout=300)["path"]
+            params = {"track_id": track["id"], "path": absolute(arguments.out)}
+            path = client.request("track_export", params, timeout=EXPORT_WITHIN_SEC)["path"]
             if context.json:
                 context.terminal.document({"event": "exported", "path": path})
         if not context.json:
-            context.terminal.say(made(track, cached))
             context.terminal.line(path)
         if arguments.play:
             return play.play(client, context, track["id"])

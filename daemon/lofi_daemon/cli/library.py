@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import LofiError
 from . import exits
 from .context import Context
 from .exits import Exit
+from .paths import absolute
 from .text import SHORT_ID, clock, printable
 
 if TYPE_CHECKING:
     from .parser import Adder
 
 PAGE = 200
+EXPORT_WITHIN_SEC = 300.0
 TRACK_HELP = "id of a track, or the beginning of it (6 characters or more)"
 
 
@@ -24,13 +25,18 @@ def add(adder: Adder) -> None:
     listing = adder.command(
         "list",
         "show the tracks in the library",
-        "list\nlist rhodes --limit 10\nlist --sort oldest --json",
+        "list\nlist rhodes --limit 10\nlist --sort favorites --json",
         description="Show the tracks in the library, the newest first. In a pipe: tab-separated columns\n"
         "id, length in seconds, favourite (* or -), backend, created, prompt.",
     )
     listing.add_argument("query", nargs="*", metavar="QUERY", help="only tracks whose prompt has these words")
     listing.add_argument("--limit", type=_count, default=50, metavar="N", help="how many at most (default 50)")
-    listing.add_argument("--sort", default="newest", metavar="ORDER", help="newest (default), oldest, …")
+    listing.add_argument(
+        "--sort",
+        default="newest",
+        metavar="ORDER",
+        help="newest (default), oldest, title, duration, played or favorites",
+    )
     listing.set_defaults(run=list_tracks)
 
     info = adder.command("info", "show all that is known of a track", "info 3fa85c\ninfo 3fa85c --json")
@@ -47,7 +53,7 @@ def add(adder: Adder) -> None:
         "export 3fa85c rain.flac\nexport 3fa85c ~/Music/rain.mp3\nexport 3fa85c rain --format wav",
     )
     export.add_argument("track", metavar="TRACK", help=TRACK_HELP)
-    export.add_argument("path", metavar="PATH", help="file to write; its ending gives the format")
+    export.add_argument("path", metavar="PATH", help="file to write, its ending gives the format; or a folder")
     export.add_argument("--format", choices=("flac", "wav", "ogg", "mp3"), help="instead of the ending's")
     export.set_defaults(run=export_track)
 
@@ -141,11 +147,11 @@ def delete(arguments: argparse.Namespace, context: Context) -> int:
 
 
 def export_track(arguments: argparse.Namespace, context: Context) -> int:
-    params: dict[str, object] = {"track_id": arguments.track, "path": str(Path(arguments.path).expanduser().absolute())}
+    params: dict[str, object] = {"track_id": arguments.track, "path": absolute(arguments.path)}
     if arguments.format:
         params["format"] = arguments.format
     with context.connect() as client:
-        path = client.request("track_export", params, timeout=300)["path"]
+        path = client.request("track_export", params, timeout=EXPORT_WITHIN_SEC)["path"]
     if context.json:
         context.terminal.document({"path": path})
     else:

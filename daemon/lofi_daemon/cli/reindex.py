@@ -28,13 +28,23 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     from ..library.tracks import Tracks
 
     settings = config.load(context.settings).settings
-    tracks = Tracks(settings.cache_root, max_bytes=settings.max_cache_bytes)
+    terminal, root = context.terminal, settings.cache_root
+    tracks = Tracks(root, max_bytes=settings.max_cache_bytes)
     try:
-        count = tracks.reindex()
+        report = tracks.rebuild()
+        notices = tracks.take_notices()
     finally:
         tracks.close()
+    kept = report.found - len(report.damaged)
     if context.json:
-        context.terminal.document({"tracks": count, "path": str(settings.cache_root)})
-    else:
-        context.terminal.line(f"{count} tracks in {settings.cache_root}.")
+        counts = {"added": report.added, "updated": report.updated, "dropped": report.dropped}
+        damaged = [{"path": path, "reason": reason} for path, reason in report.damaged]
+        terminal.document({"path": str(root), "tracks": kept, **counts, "damaged": damaged, "notices": notices})
+        return Exit.OK
+    for notice in notices:
+        terminal.say(notice)
+    for path, reason in report.damaged:
+        terminal.say(f"Left out: {path}: {reason}.")
+    changes = f"{report.added} added, {report.updated} changed, {report.dropped} gone"
+    terminal.line(f"{kept} tracks in {root} ({changes}).")
     return Exit.OK
