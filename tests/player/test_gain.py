@@ -33,7 +33,9 @@ def test_a_fade_that_turns_round_goes_back_the_way_it_came():
 
 
 def test_a_fade_at_full_leaves_every_bit():
-    fade = Fade(100, full=True)
+    fade = Fade(100)
+    fade.aim(up=True)
+    faded(fade, 100)
     assert (faded(fade, 10) == 1.0).all()
 
 

@@ -426,22 +426,41 @@ def test_closing_fades_out_ends_the_track_and_leaves_no_thread(tmp_path):
     asyncio.run(run())
 
 
-class Hanging(PulledOutput):
-    """A sound server that never answers a close."""
+def test_closing_does_not_wait_for_a_sound_server_that_hangs_at_close(track):
+    answer = threading.Event()
 
-    release = threading.Event()
+    class Hanging(PulledOutput):
+        def close(self):
+            answer.wait()
 
-    def close(self):
-        self.release.wait()
-
-
-def test_closing_does_not_wait_for_a_sound_server_that_hangs(track):
     async def run():
         stage = Stage(opens=Hanging)
         await stage.player.play("t", track[1])
         async with asyncio.timeout(20):
             await stage.player.close()
-        Hanging.release.set()
+        assert stage.events[-1] == PlaybackEnded("t", "stopped")
+        answer.set()
+
+    asyncio.run(run())
+
+
+def test_closing_does_not_wait_for_a_sound_server_that_hangs_at_open(track):
+    answer = threading.Event()
+
+    def hanging():
+        answer.wait()
+        return PulledOutput()
+
+    async def run():
+        stage = Stage(opens=hanging)
+        playing = asyncio.create_task(stage.player.play("t", track[1]))
+        await asyncio.sleep(0.05)
+        async with asyncio.timeout(20):
+            await stage.player.close()
+        answer.set()
+        with pytest.raises(LofiError, match="closed"):
+            await playing
+        assert stage.player.state().state == "stopped"
 
     asyncio.run(run())
 

@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-F_SETPIPE_SZ = 1031  # linux/fcntl.h; the fcntl module has it only from Python 3.10 on Linux
 PAGE = 4096
 
 CONFIG = """\
@@ -55,7 +54,7 @@ class SoundCard:
         self.env = environment(config)
         # Read and write: a probe that opens and closes the device would otherwise be an end of file.
         self._fd: int | None = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
-        fcntl.fcntl(self._fd, F_SETPIPE_SZ, PAGE)
+        fcntl.fcntl(self._fd, fcntl.F_SETPIPE_SZ, PAGE)
 
     def read(self, frames: int, timeout_sec: float = 20.0) -> NDArray[np.float32]:
         """Exactly ``frames`` frames [frames, 2], as fast as the player gives them."""

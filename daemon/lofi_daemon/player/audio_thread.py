@@ -6,12 +6,15 @@ Not asyncio's executor: a sound server that hangs would hold that one's shutdown
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import TypeVar
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 
 class AudioThread:
@@ -54,12 +57,16 @@ class AudioThread:
                 if error is None and too_late is not None:
                     too_late(result)  # type: ignore[arg-type]
 
+        self.soon(run)
+        async with asyncio.timeout(timeout_sec):
+            return await future
+
+    def soon(self, call: Callable[[], None]) -> None:
+        """Run ``call`` without anyone waiting for it."""
         if not self._started:
             self._started = True
             threading.Thread(target=self._run, name="lofi-audio", daemon=True).start()
-        self._calls.put(run)
-        async with asyncio.timeout(timeout_sec):
-            return await future
+        self._calls.put(call)
 
     def close(self) -> None:
         """End the thread after the calls already made. Later calls are not run."""
@@ -67,4 +74,7 @@ class AudioThread:
 
     def _run(self) -> None:
         while (call := self._calls.get()) is not None:
-            call()
+            try:
+                call()
+            except Exception:
+                _log.exception("a call of the audio thread failed")

@@ -25,10 +25,8 @@ class Deck:
     def position_sec(self, voice: Voice) -> float:
         return self.sources[voice].start_sec + voice.position / self.mixer.rate
 
-    def close_source(self, voice: Voice) -> FileSource:
-        source = self.sources.pop(voice)
-        source.close()
-        return source
+    def close_source(self, voice: Voice) -> None:
+        self.sources.pop(voice).close()
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,12 +18,12 @@ class Fade:
     reversal has no step.
     """
 
-    def __init__(self, length: int, *, full: bool = False) -> None:
+    def __init__(self, length: int) -> None:
         self.length = length
         steps = np.arange(length + 1, dtype=np.float64) / length
         self._curve: FloatArray = (0.5 - 0.5 * np.cos(np.pi * steps)).astype(np.float32)
-        self._step = length if full else 0
-        self._up = full
+        self._step = 0
+        self._up = False
 
     def aim(self, up: bool) -> None:
         """Move towards full gain, or towards silence."""

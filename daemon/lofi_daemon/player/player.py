@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import LofiError
-from .audio_thread import AudioThread
+from .decks import CLOSE_TIMEOUT_SEC, Decks
 from .events import (
     EndReason,
     PlaybackEnded,
@@ -33,9 +33,7 @@ if TYPE_CHECKING:  # the front imports this at start; numpy comes with the first
 __all__ = ["Player", "PlayerState"]
 
 IDLE_SEC = 5.0
-OPEN_TIMEOUT_SEC = 30.0  # two probes of 10 s, and the opening itself
 FADE_TIMEOUT_SEC = 0.2
-CLOSE_TIMEOUT_SEC = 0.5  # the daemon leaves within a second of the end of its stdin
 
 _log = logging.getLogger(__name__)
 
@@ -55,9 +53,9 @@ class Player:
     """Plays tracks through what the setting ``output`` chooses; ``open_output(say)`` is asked instead if given.
 
     To be used on one event loop; ``listener`` is called there. Commands are carried out one after another in
-    the order they came, and a command that has nothing to do returns the state. State and events follow the command
-    at once, the sound by one device latency. An output is released after ``idle_sec`` without
-    sound, also in a pause; resuming opens it again at the same sample.
+    the order they came, and one that has nothing to do returns the state. State and events follow a command at
+    once, the sound by one device latency. The output is released after ``idle_sec`` without sound, also
+    in a pause; resuming opens it again at the same sample.
     """
 
     def __init__(
@@ -70,18 +68,15 @@ class Player:
         idle_sec: float = IDLE_SEC,
     ) -> None:
         self._listener = listener
-        self._open_output = open_output or Outputs(output).open
         self._level = _checked_level(volume)
         self._idle_sec = idle_sec
         self._state: StateName = "stopped"
         self._message: str | None = None
         self._now: _Now | None = None
-        self._deck: Deck | None = None
-        self._thread = AudioThread()
+        self._decks = Decks(open_output or Outputs(output).open, self._on_silent, self._on_lost, self._notice)
         self._commands = asyncio.Lock()
         self._idle: asyncio.TimerHandle | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._all_silent = asyncio.Event()
+        self._releasing: asyncio.Task[None] | None = None
 
     @property
     def volume(self) -> float:
@@ -90,17 +85,17 @@ class Player:
     @property
     def underruns(self) -> int:
         """Times the output that is open now ran dry."""
-        return self._deck.output.underruns if self._deck else 0
+        return self._decks.current.output.underruns if self._decks.current else 0
 
     def state(self) -> PlayerState:
-        now = self._now
+        now, deck = self._now, self._decks.current
         return PlayerState(
             state=self._state,
             volume=self._level,
-            position_sec=self._position_sec() if now else 0.0,
+            position_sec=self._position_sec(),
             duration_sec=now.duration_sec if now else 0.0,
             track_id=now.track_id if now else None,
-            device=self._deck.output.device if self._deck else None,
+            device=deck.output.device if deck else None,
             message=self._message,
         )
 
@@ -114,10 +109,9 @@ class Player:
         AUDIO_DEVICE_ERROR when the device will not open. Each is preceded by ``PlaybackEnded`` "error" for
         ``track_id``; what played before goes on.
         """
-        path = Path(path)
         async with self._commands:
             try:
-                loaded = await self._load(path, 0.0)
+                loaded = await self._load(Path(path), 0.0)
             except NoDeviceError as exc:
                 self._end("skipped")
                 self._state = "no_device"
@@ -128,7 +122,7 @@ class Player:
                 raise
             self._end("skipped")
             duration = loaded.source.duration_sec if duration_sec is None else duration_sec
-            self._now = _Now(track_id, path, duration, loaded.voice)
+            self._now = _Now(track_id, Path(path), duration, loaded.voice)
             self._sound(loaded)
             self._tell(PlaybackStarted(track_id, 0.0, duration))
             return self.state()
@@ -157,74 +151,32 @@ class Player:
         level = _checked_level(level)
         if level != self._level:
             self._level = level
-            if self._deck:
-                self._deck.mixer.set_level(level)
+            if self._decks.current:
+                self._decks.current.mixer.set_level(level)
             self._tell(VolumeChanged(level))
         return level
 
     async def close(self) -> None:
         """Fade out and release everything, within a second even if the sound server hangs."""
-        async with self._commands:
-            self._stop()
-            if self._deck and self._deck.sources:
-                self._all_silent.clear()
-                try:
-                    async with asyncio.timeout(FADE_TIMEOUT_SEC):
-                        await self._all_silent.wait()
-                except TimeoutError:
-                    _log.info("the sound device took no more samples at close")
-            await self._release()
-            if self._idle:
-                self._idle.cancel()
-        for task in self._tasks:
-            task.cancel()
-        self._thread.close()
+        self._decks.refuse_loads()
+        self._cancel_idle()
+        try:
+            async with asyncio.timeout(FADE_TIMEOUT_SEC + CLOSE_TIMEOUT_SEC), self._commands:
+                self._stop()
+                await self._decks.quiet(FADE_TIMEOUT_SEC)
+                await self._decks.release()
+        except TimeoutError:
+            _log.warning("the sound device hangs; it is left to itself")
+        self._cancel_idle()
+        self._decks.close()
 
-    # Below: carried out while ``_commands`` is held, or from the event loop in one go.
+    # Below: called while ``_commands`` is held, or from the event loop in one go.
 
     async def _load(self, path: Path, start_sec: float) -> Loaded:
-        loop = asyncio.get_running_loop()
-        deck, level = self._deck, self._level
-
-        def from_output(callback: Callable[..., None], *args: object) -> None:
-            try:
-                loop.call_soon_threadsafe(callback, *args)
-            except RuntimeError:
-                _log.debug("the event loop is closed; %s not delivered", callback.__name__)
-
-        def load() -> Loaded:
-            from . import deck as decks
-
-            return decks.load(
-                deck,
-                path,
-                start_sec,
-                lambda: self._open_output(lambda text: from_output(self._notice, text)),
-                level,
-                lambda deck, voice: from_output(self._on_silent, deck, voice),
-                lambda deck: from_output(self._on_lost, deck),
-            )
-
-        def discard(loaded: Loaded) -> None:
-            loaded.source.close()
-            if loaded.deck is not deck:
-                loaded.deck.output.close()
-
-        try:
-            loaded = await self._thread.call(load, timeout_sec=OPEN_TIMEOUT_SEC, too_late=discard)
-        except TimeoutError:
-            raise LofiError(
-                "AUDIO_DEVICE_ERROR", "The sound device does not answer; restart the sound server, then play again."
-            ) from None
-        if loaded.deck.lost:
-            loaded.source.close()
-            await self._close_output(loaded.deck)
-            raise LofiError("AUDIO_DEVICE_ERROR", "The sound device went away while it was opened; play again.")
-        if loaded.deck is not deck:
-            self._deck = loaded.deck
-            if level != self._level:
-                loaded.deck.mixer.set_level(self._level)
-        loaded.deck.sources[loaded.voice] = loaded.source
+        level = self._level
+        loaded = await self._decks.load(path, start_sec, level)
+        if level != self._level:  # set while the device was opened
+            loaded.deck.mixer.set_level(self._level)
         return loaded
 
     def _sound(self, loaded: Loaded) -> None:
@@ -233,8 +185,8 @@ class Player:
         self._cancel_idle()
 
     def _pause(self) -> PlayerState:
-        if self._state == "playing" and self._now and self._deck:
-            self._deck.mixer.pause()
+        if self._state == "playing" and self._now and self._decks.current:
+            self._decks.current.mixer.pause()
             self._state = "paused"
             self._tell(PlaybackPaused(self._now.track_id, self._position_sec()))
             self._arm_idle()
@@ -244,8 +196,8 @@ class Player:
         now = self._now
         if self._state != "paused" or now is None:
             return self.state()
-        if self._deck and now.voice:
-            self._deck.mixer.resume()
+        if self._decks.current and now.voice:
+            self._decks.current.mixer.resume()
             self._state, self._message = "playing", None
             self._cancel_idle()
         else:
@@ -260,8 +212,8 @@ class Player:
         return self.state()
 
     def _stop(self) -> None:
-        if self._deck:
-            self._deck.mixer.leave()
+        if self._decks.current:
+            self._decks.current.mixer.leave()
         self._end("stopped")
         self._state, self._message = "stopped", None
 
@@ -272,85 +224,59 @@ class Player:
             self._tell(PlaybackEnded(now.track_id, reason))
             self._arm_idle()
 
-    def _on_silent(self, deck: Deck, voice: Voice) -> None:
+    def _on_silent(self, voice: Voice) -> None:
         """A voice has faded out, or its file has ended and left the device."""
-        if voice not in deck.sources:
-            return  # the deck was closed meanwhile
-        source = deck.close_source(voice)
-        if not deck.sources:
-            self._all_silent.set()
-        if self._now and self._now.voice is voice:
-            if source.error:
-                self._notice(f"{self._now.path.name} broke off: {source.error}")
-            self._state = "stopped"
-            self._end("error" if source.error else "finished")
+        if self._now is None or self._now.voice is not voice:
+            return
+        error = voice.source.error
+        if error:
+            self._notice(f"{self._now.path.name} broke off: {error}.")
+        self._state = "stopped"
+        self._end("error" if error else "finished")
 
     def _on_lost(self, deck: Deck) -> None:
         """The device is gone. Here: pause where it was last heard. Recovery would start from this place."""
-        if self._deck is not deck:
-            return
-        now = self._now
-        if now and now.voice:
-            unheard = deck.output.latency_sec if self._state == "playing" else 0.0
-            now.position_sec = max(0.0, deck.position_sec(now.voice) - unheard)
-        self._drop_deck(deck)
-        self._run(self._close_output(deck))
-        if now and self._state == "playing":
+        was_playing = self._state == "playing"
+        self._let_go(unheard_sec=deck.output.latency_sec if was_playing else 0.0)
+        self._decks.abandon()
+        if self._now and was_playing:
             self._state = "paused"
             self._message = "The sound device went away. Resume to play on once it is back."
-            self._tell(PlaybackPaused(now.track_id, self._position_sec()))
+            self._tell(PlaybackPaused(self._now.track_id, self._position_sec()))
             self._notice(self._message)
 
-    async def _release(self) -> None:
-        """Close the output; a paused track keeps its place."""
-        deck, now = self._deck, self._now
-        if deck is None:
-            return
-        if now and now.voice:
-            now.position_sec = deck.position_sec(now.voice)
-        self._drop_deck(deck)
-        await self._close_output(deck)
-
-    def _drop_deck(self, deck: Deck) -> None:
-        for voice in list(deck.sources):
-            deck.close_source(voice)
-        if self._now:
-            self._now.voice = None
-        self._deck = None
-
-    async def _close_output(self, deck: Deck) -> None:
-        try:
-            await self._thread.call(deck.output.close, timeout_sec=CLOSE_TIMEOUT_SEC)
-        except TimeoutError:
-            _log.warning("the sound device does not close; left to itself")
+    def _let_go(self, *, unheard_sec: float = 0.0) -> None:
+        """Keep the track's place in seconds, now that its voice goes with the deck."""
+        now = self._now
+        if now and now.voice and self._decks.current:
+            now.position_sec = max(0.0, self._decks.current.position_sec(now.voice) - unheard_sec)
+            now.voice = None
 
     def _arm_idle(self) -> None:
         self._cancel_idle()
-        loop = asyncio.get_running_loop()
-        self._idle = loop.call_later(self._idle_sec, lambda: self._run(self._release_if_idle()))
+        self._idle = asyncio.get_running_loop().call_later(self._idle_sec, self._start_release)
 
     def _cancel_idle(self) -> None:
         if self._idle:
             self._idle.cancel()
             self._idle = None
 
+    def _start_release(self) -> None:
+        self._releasing = asyncio.get_running_loop().create_task(self._release_if_idle())
+
     async def _release_if_idle(self) -> None:
         async with self._commands:
             if self._state != "playing":
-                await self._release()
-
-    def _run(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+                self._let_go()
+                await self._decks.release()
 
     def _position_sec(self) -> float:
         now = self._now
         if now is None:
             return 0.0
         position = now.position_sec
-        if now.voice and self._deck:
-            position = self._deck.position_sec(now.voice)
+        if now.voice and self._decks.current:
+            position = self._decks.current.position_sec(now.voice)
         return min(position, now.duration_sec)
 
     def _tell_no_device(self, message: str) -> None:

@@ -58,7 +58,7 @@ def probe_sounddevice() -> Probe:
     try:
         import sounddevice  # type: ignore[import-untyped]
     except ImportError:
-        return Missing("the Python package sounddevice is not installed.")
+        return Missing("The Python package sounddevice is not installed.")
     except OSError:
         return Missing(
             "PortAudio is not installed (Debian: sudo apt install libportaudio2; macOS: brew install portaudio)."
@@ -75,7 +75,7 @@ def probe_miniaudio() -> Probe:
         from .output import OutputError
         from .output_miniaudio import open_output
     except ImportError:
-        return Missing("the Python package miniaudio is not installed.")
+        return Missing("The Python package miniaudio is not installed.")
     try:
         output = open_output(48_000, 0.1)
     except OutputError:

@@ -26,15 +26,14 @@ _log = logging.getLogger(__name__)
 class FileSource:
     """Made by ``open_source``; satisfies ``voice.Source``.
 
-    ``duration_sec`` is the whole file's. ``error`` is a sentence once decoding broke off; what came before it
-    is still played.
+    ``duration_sec`` is the whole file's. Where decoding breaks off, what came before is still played.
     """
 
     def __init__(self, file: soundfile.SoundFile, rate: int, start_sec: float) -> None:
         self.rate = rate
         self.start_sec = start_sec
         self.duration_sec = file.frames / file.samplerate
-        self.error: str | None = None
+        self._error: str | None = None
         self._file = file
         self._chunk = round(CHUNK_SEC * file.samplerate)
         self._resampler = (
@@ -50,6 +49,10 @@ class FileSource:
         self._space: SimpleQueue[None] = SimpleQueue()
         self._low = self._ring.capacity - round(CHUNK_SEC * rate)
         self._waiting = False
+
+    @property
+    def error(self) -> str | None:
+        return self._error
 
     @property
     def finished(self) -> bool:
@@ -88,10 +91,10 @@ class FileSource:
                 while not self._finished and not self._closed:
                     self._push(self._decode())
         except (soundfile.LibsndfileError, OSError) as exc:
-            self.error = f"it could not be decoded to its end: {exc}"
+            self._error = f"it could not be decoded to its end: {exc}"
         except Exception:
             _log.exception("decoder thread failed")
-            self.error = "the decoder failed; the log has the details"
+            self._error = "the decoder failed; the log has the details"
         self._finished = True
 
     def _decode(self) -> FloatArray:
@@ -99,7 +102,7 @@ class FileSource:
         frames: FloatArray = self._file.read(self._chunk, dtype="float32", always_2d=True)
         self._ended = len(frames) < self._chunk
         if self._ended and self._file.frames - self._file.tell() > MISSING_SEC * self._file.samplerate:
-            self.error = "it ends before its time: the file is damaged"
+            self._error = "it ends before its time: the file is damaged"
         if self._resampler is not None:
             frames = self._resampler.resample_chunk(frames, last=self._ended)
         return frames if frames.shape[1] == 2 else np.repeat(frames, 2, axis=1)

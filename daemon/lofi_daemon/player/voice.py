@@ -11,6 +11,10 @@ class Source(Protocol):
     """Stereo frames at the mixer's rate, made by another thread; none of this may block."""
 
     @property
+    def error(self) -> str | None:
+        """Why the frames end before the music does, as a sentence."""
+
+    @property
     def finished(self) -> bool:
         """Nothing more will be written: what is available is all there is."""
 
