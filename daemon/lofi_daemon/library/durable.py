@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import secrets
 from collections.abc import Iterator
@@ -76,7 +77,8 @@ def make_folder(path: Path) -> None:
 def move_into(source: Path, target: Path) -> None:
     """``source`` becomes ``target`` (replaced if it was there), durably; across disks by way of a copy.
 
-    The folder of ``target`` must exist. On failure ``target`` is as it was. Raises CACHE_WRITE_ERROR.
+    The folder of ``target`` must exist. On failure ``target`` is whole, the old one or the new. Raises
+    CACHE_WRITE_ERROR.
     """
     with named_errors(target):
         with source.open("rb") as file:
@@ -144,15 +146,11 @@ def _claim(temporary: Path, target: Path) -> None:
 
 
 def _flush(descriptor: int) -> None:
-    try:
-        import fcntl
-
-        full = getattr(fcntl, "F_FULLFSYNC", None)  # macOS: fsync leaves the data in the drive's own cache
-        if full is not None:
+    full = getattr(fcntl, "F_FULLFSYNC", None)  # macOS: fsync leaves the data in the drive's own cache
+    if full is not None:
+        with contextlib.suppress(OSError):  # not every file system there has it
             fcntl.fcntl(descriptor, full)
             return
-    except (ImportError, OSError):
-        pass
     os.fsync(descriptor)
 
 

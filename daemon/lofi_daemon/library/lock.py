@@ -15,14 +15,21 @@ _POLL_SEC = 0.02
 
 
 class FileLock:
-    """``flock`` on ``path``, which stays there: unlinking a lock file lets two processes hold two of them."""
+    """``flock`` on ``path``, which stays there: unlinking a lock file lets two processes hold two of them.
+
+    May be entered again by whoever holds it. Not for use from several threads.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor: int | None = None
+        self._depth = 0
 
     def try_acquire(self) -> bool:
         """False if another holds it. Raises CACHE_WRITE_ERROR."""
+        if self._descriptor is not None:
+            self._depth += 1
+            return True
         with named_errors(self._path):
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
@@ -33,6 +40,7 @@ class FileLock:
                     return False
                 raise
         self._descriptor = descriptor
+        self._depth = 1
         return True
 
     def acquire(self, timeout_sec: float) -> None:
@@ -49,7 +57,8 @@ class FileLock:
             time.sleep(_POLL_SEC)
 
     def release(self) -> None:
-        if self._descriptor is not None:
+        self._depth -= 1
+        if self._depth == 0 and self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 

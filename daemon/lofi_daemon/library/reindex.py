@@ -46,12 +46,12 @@ def reindex(tracks: HasIndex) -> ReindexReport:
 
 
 def rebuild(layout: Layout, index: Index, now: float) -> ReindexReport:
-    """``reindex`` on an open index."""
+    """``reindex`` on an open index. The caller holds the library's lock, so that no file comes or goes meanwhile."""
     old = {row.id: row for row in index.all()}
     read, damaged = _read_files(layout, old, now)
     changed = [row for row in read.values() if old.get(row.id) != row]
     _put(index, changed)
-    gone = [row.id for row in old.values() if row.id not in read and not _still_there(layout, index, row)]
+    gone = [track_id for track_id in old if track_id not in read]
     index.drop(gone)
     added = sum(row.id not in old for row in changed)
     return ReindexReport(
@@ -68,10 +68,10 @@ def reconcile(layout: Layout, index: Index, now: float) -> ReindexReport:
 
     A crash between the move of a file and its row leaves the one, a deletion by hand the other. A second file of a
     track whose row points to another one (the same track in another format, half replaced) is removed, and so are
-    temporary files of an hour ago.
+    temporary files of an hour ago. The caller holds the library's lock.
     """
     _sweep_temporaries(layout, now)
-    rows = index.files()  # before the folder: what is committed meanwhile has its file first
+    rows = index.files()
     files = set(layout.audio_files())
     indexed = set(rows.values())
     orphans = []
@@ -85,11 +85,7 @@ def reconcile(layout: Layout, index: Index, now: float) -> ReindexReport:
     new = [row for row in adopted.values() if row.id not in rows or rows[row.id] not in files]
     _put(index, new)
     kept = {row.id for row in new}
-    gone = [
-        track_id
-        for track_id, name in rows.items()
-        if name not in files and track_id not in kept and not (layout.root / name).exists()
-    ]
+    gone = [track_id for track_id, name in rows.items() if name not in files and track_id not in kept]
     index.drop(gone)
     return ReindexReport(len(files), len(new), 0, len(gone), tuple(damaged))
 
@@ -125,8 +121,6 @@ def _read_files(
                 row = row_for(layout, track, name, was.last_used, was.favorite)
             else:
                 row = row_for(layout, track, name, _made(track, now), layout.marked_favorite(track.id))
-        except FileNotFoundError:
-            continue  # another daemon has just deleted it
         except (DamagedFile, OSError, ImportError) as error:
             damaged.append((str(path), str(error)))
         else:
@@ -134,14 +128,8 @@ def _read_files(
     return rows, damaged
 
 
-def _still_there(layout: Layout, index: Index, row: Row) -> bool:
-    """Whether another daemon has made the file of ``row`` (again) since the folder was read."""
-    now = index.get(row.id)
-    return now is not None and now != row and (layout.root / now.file).exists()
-
-
 def _put(index: Index, rows: list[Row]) -> None:
-    for start in range(0, len(rows), _BATCH):  # other daemons may write in between
+    for start in range(0, len(rows), _BATCH):  # other daemons may note a use in between
         index.put(rows[start : start + _BATCH])
 
 

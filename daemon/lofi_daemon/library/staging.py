@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
 from pathlib import Path
 
+from ..errors import LofiError
 from .durable import make_folder, named_errors
 from .lock import FileLock
 
@@ -46,16 +48,14 @@ class Staging:
         """Remove the folders whose process is gone; how many. What cannot be removed stays for the next time."""
         swept = 0
         for entry in sorted(self._folder.iterdir()) if self._folder.is_dir() else ():
-            if entry == self._own:
-                continue
-            if entry.is_symlink() or not entry.is_dir():
-                entry.unlink(missing_ok=True)
+            if entry == self._own or entry.is_symlink() or not entry.is_dir():
                 continue
             lock = FileLock(entry / _LOCK)
-            if lock.try_acquire():
-                shutil.rmtree(entry, ignore_errors=True)
-                lock.release()
-                swept += 1
+            with contextlib.suppress(LofiError):  # its owner is just removing it
+                if lock.try_acquire():
+                    shutil.rmtree(entry, ignore_errors=True)
+                    lock.release()
+                    swept += 1
         return swept
 
     def close(self) -> None:

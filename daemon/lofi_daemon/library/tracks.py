@@ -7,23 +7,22 @@ import re
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
 
+from ..audio.files import FORMATS
 from ..errors import LofiError
 from ..model import AudioFormat, Track
 from . import reindex
 from .durable import flush_folder, make_folder, move_into, named_errors, remove, write_error
 from .eviction import to_evict
 from .export import export_file
-from .index import SORTS, BrokenIndexError, Entry, Index, Row
+from .index import SORTS, Entry, Row
+from .keeper import IndexKeeper
 from .layout import Layout
 from .lock import FileLock
 from .staging import Staging
-
-T = TypeVar("T")
 
 MAX_PAGE = 200
 MIN_PREFIX = 6
@@ -58,10 +57,10 @@ class Tracks:
         self._layout = Layout(root)
         self._max_bytes = max_bytes
         self._clock = clock
+        self._lock = FileLock(self._layout.lock)
         self._staging = Staging(self._layout.staging)
-        self._index: Index | None = None
+        self._index = IndexKeeper(self._layout, self._lock, clock, self._staging.sweep)
         self._newest = ""
-        self._notices: list[str] = []
 
     def commit(self, track: Track, staged: Path) -> Track:
         """Move the finished file ``staged`` in and add its row; the track as it is now, path absolute.
@@ -72,20 +71,29 @@ class Tracks:
         """
         if not _ID.fullmatch(track.id):
             raise _unknown(track.id, "is no track id (64 hex digits)")
-        was = self._with(lambda index: index.get(track.id))
+        if staged.suffix[1:] not in FORMATS:
+            raise ValueError(f"{staged.name} has no ending of an audio file")
+        self._index.opened()
+        with self._lock:
+            row = self._take_in(track, staged)
+        self._newest = track.id
+        return self._public(row)
+
+    def _take_in(self, track: Track, staged: Path) -> Row:
+        was = self._index.ask(lambda index: index.get(track.id))
         name = self._layout.file_name(track.id, staged.suffix[1:])
         target = self._layout.root / name
         make_folder(target.parent)
         with named_errors(staged):
             staged.chmod(0o600)
-        move_into(staged, target)
         favorite = track.favorite or (was.favorite if was else self._layout.marked_favorite(track.id))
-        with named_errors(target):
-            row = reindex.row_for(self._layout, track, name, self._clock(), favorite)
         try:
-            self._with(lambda index: index.put([row]))
+            move_into(staged, target)
+            with named_errors(target):
+                row = reindex.row_for(self._layout, track, name, self._clock(), favorite)
+            self._index.ask(lambda index: index.put([row]))
         except LofiError:
-            if was is None or was.file != name:
+            if was is None or was.file != name:  # nothing of it must stay after we said that it failed
                 with contextlib.suppress(OSError):
                     target.unlink()
             raise
@@ -93,12 +101,11 @@ class Tracks:
             remove(self._layout.root / was.file)
         if favorite:
             self._layout.mark_favorite(track.id, True)
-        self._newest = track.id
-        return self._public(row)
+        return row
 
     def find(self, track_id: str) -> Track | None:
         """The track of exactly this id. One whose file has vanished is forgotten."""
-        row = self._with(lambda index: index.get(track_id))
+        row = self._index.ask(lambda index: index.get(track_id))
         if row is None or row.track is None:
             return None
         if not self._there(row):
@@ -141,7 +148,7 @@ class Tracks:
         if query is not None and len(query) > MAX_QUERY:
             raise _out_of_range("query", f"at most {MAX_QUERY} characters long", len(query))
         words = tuple((query or "").casefold().split())
-        rows, total = self._with(lambda index: index.page(words, sort, limit, offset))
+        rows, total = self._index.ask(lambda index: index.page(words, sort, limit, offset))
         return [self._public(row) for row in rows if row.track is not None], total
 
     def delete(self, prefix: str) -> str:
@@ -152,26 +159,26 @@ class Tracks:
 
     def clear(self, keep_favorites: bool) -> tuple[int, int]:
         """Remove all tracks; how many and how many bytes. Raises CACHE_WRITE_ERROR."""
-        entries = self._with(lambda index: index.entries(favorites=not keep_favorites))
+        entries = self._index.ask(lambda index: index.entries(favorites=not keep_favorites))
         self._remove(entries)
         return len(entries), sum(entry.bytes for entry in entries)
 
     def stats(self) -> CacheStats:
-        totals = self._with(lambda index: index.totals())
+        totals = self._index.ask(lambda index: index.totals())
         return CacheStats(totals.count, totals.bytes, self._max_bytes, totals.oldest, totals.newest)
 
     def set_favorite(self, prefix: str, favorite: bool) -> Track:
         """Favourites are never evicted. Raises INVALID_TRACK_ID, CACHE_WRITE_ERROR."""
         track = self.get(prefix)
         self._layout.mark_favorite(track.id, favorite)
-        self._with(lambda index: index.set_favorite(track.id, favorite))
+        self._index.ask(lambda index: index.set_favorite(track.id, favorite))
         return msgspec.structs.replace(track, favorite=favorite)
 
     def touch(self, track_id: str) -> None:
         """The track is used now; eviction takes the longest unused. To the minute, and best effort: it never raises
         for a disk that cannot be written, since a track that can be played must not fail over this."""
         with contextlib.suppress(LofiError):
-            self._with(lambda index: index.touch(track_id, self._clock(), USE_RESOLUTION_SEC))
+            self._index.ask(lambda index: index.touch(track_id, self._clock(), USE_RESOLUTION_SEC))
 
     def evict(self, protect: Collection[str] = ()) -> list[str]:
         """Remove the longest unused tracks until the library is within its size; their ids.
@@ -182,10 +189,10 @@ class Tracks:
         limit = self._max_bytes
         if limit is None:
             return []
-        total = self._with(lambda index: index.totals()).bytes
+        total = self._index.ask(lambda index: index.totals()).bytes
         if total <= limit:
             return []
-        entries = self._with(lambda index: index.entries(favorites=False))
+        entries = self._index.ask(lambda index: index.entries(favorites=False))
         leaving = to_evict(entries, total, limit, {*protect, self._newest})
         self._remove(leaving)
         return [entry.id for entry in leaving]
@@ -196,101 +203,37 @@ class Tracks:
 
     def staging(self) -> Path:
         """A fresh private folder for unfinished files, on the library's own disk. Raises CACHE_WRITE_ERROR."""
-        self._opened()
-        with FileLock(self._layout.lock):
+        self._index.opened()
+        with self._lock:
             return self._staging.fresh()
 
     def sweep_staging(self) -> int:
         """Remove what dead processes left in staging; how many folders. Every start does this by itself."""
         self._layout.make()
-        with FileLock(self._layout.lock), named_errors(self._layout.staging):
+        with self._lock, named_errors(self._layout.staging):
             return self._staging.sweep()
 
     def rebuild(self) -> reindex.ReindexReport:
         """See ``reindex.reindex``."""
-        return self._with(lambda index: reindex.rebuild(self._layout, index, self._clock()))
+        self._index.opened()
+        with self._lock:
+            return self._index.ask(lambda index: reindex.rebuild(self._layout, index, self._clock()))
 
     def take_notices(self) -> list[str]:
         """Sentences the user should hear (an index that had to be made again), each once."""
-        notices, self._notices = self._notices, []
+        notices, self._index.notices = self._index.notices, []
         return notices
 
     def close(self) -> None:
         """Close the index and give up this process's staging folder. The next call opens them again."""
-        if self._index is not None:
-            self._index.close()
-            self._index = None
+        self._index.close()
         self._staging.close()
-
-    # the index, opened when needed and made again when broken
-
-    def _with(self, query: Callable[[Index], T]) -> T:
-        try:
-            return query(self._opened())
-        except BrokenIndexError as error:
-            self._set_aside(str(error))
-        try:
-            return query(self._opened())
-        except BrokenIndexError as error:
-            raise LofiError(
-                "CACHE_WRITE_ERROR",
-                f"{self._layout.index} broke again as soon as it was made ({error}); check the disk.",
-                path=str(self._layout.index),
-            ) from error
-
-    def _opened(self) -> Index:
-        if self._index is not None:
-            if self._index.is_current():
-                return self._index
-            self._index.close()
-            self._index = None
-        self._layout.make()
-        with FileLock(self._layout.lock), named_errors(self._layout.root):
-            self._staging.sweep()
-            index = Index(self._layout.index)
-            try:
-                report = reindex.reconcile(self._layout, index, self._clock())
-            except BaseException:
-                index.close()
-                raise
-        if report.added:
-            self._notices.append(f"The library took in {_count(report.added, 'track')} that its index did not know.")
-        self._index = index
-        return index
-
-    def _set_aside(self, why: str) -> None:
-        """Keep the broken index under another name; the next ``_opened`` makes a new one from the files."""
-        path = self._layout.index
-        mine = self._index
-        self._index = None
-        with FileLock(self._layout.lock):
-            if mine is not None:
-                replaced = not mine.is_current()
-                mine.close()
-                if replaced:  # another daemon was quicker
-                    return
-            stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock()))
-            kept = path.with_name(f"{path.name}.broken-{stamp}")
-            number = 1
-            while kept.exists():
-                number += 1
-                kept = path.with_name(f"{path.name}.broken-{stamp}-{number}")
-            with named_errors(path):
-                for suffix in ("-wal", "-shm", ""):
-                    with contextlib.suppress(FileNotFoundError):
-                        path.with_name(path.name + suffix).rename(kept.with_name(kept.name + suffix))
-        self._notices.append(
-            f"The library's index could not be read ({why}); it was made again from the tracks and the old one kept "
-            f"as {kept.name}."
-        )
-
-    # rows and files
 
     def _row(self, prefix: str) -> Row:
         wanted = prefix.strip().lower()
         if not _PREFIX.fullmatch(wanted):
             raise _unknown(prefix[:80], f"is no track id; give its first {MIN_PREFIX} to 64 hex digits")
-        rows = self._with(lambda index: index.starting_with(wanted, _MAX_CANDIDATES + 1))
+        rows = self._index.ask(lambda index: index.starting_with(wanted, _MAX_CANDIDATES + 1))
         if not rows:
             raise _unknown(wanted[:12], "is not in the library; `lofi list` shows what is")
         if len(rows) > 1:
@@ -315,22 +258,24 @@ class Tracks:
         return msgspec.structs.replace(row.track, path=str(self._layout.root / row.file), favorite=row.favorite)
 
     def _forget(self, ids: list[str]) -> None:
-        self._with(lambda index: index.drop(ids))
+        self._index.ask(lambda index: index.drop(ids))
 
     def _remove(self, entries: list[Entry]) -> None:
         """Files first: interrupted in between, a row without a file is forgotten at the next start, whereas a file
         without its row would come back."""
-        gone: list[str] = []
-        try:
-            for entry in entries:
-                remove(self._layout.root / entry.file)
-                self._layout.mark_favorite(entry.id, False)
-                gone.append(entry.id)
-            for folder in sorted({(self._layout.root / entry.file).parent for entry in entries}):
-                if folder.is_dir():
-                    flush_folder(folder)
-        finally:
-            self._forget(gone)
+        self._index.opened()
+        with self._lock:
+            gone: list[str] = []
+            try:
+                for entry in entries:
+                    remove(self._layout.root / entry.file)
+                    self._layout.mark_favorite(entry.id, False)
+                    gone.append(entry.id)
+                for folder in sorted({(self._layout.root / entry.file).parent for entry in entries}):
+                    if folder.is_dir():
+                        flush_folder(folder)
+            finally:
+                self._forget(gone)
 
 
 def _unknown(what: str, why: str) -> LofiError:
@@ -347,7 +292,3 @@ def _told_apart(ids: list[str]) -> list[str]:
     while len({track_id[:digits] for track_id in ids}) < len(ids):
         digits += 4
     return [track_id[:digits] for track_id in ids]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
