@@ -173,7 +173,7 @@ def backends(client: DaemonClient) -> Iterator[Check]:
     answer: dict[str, Any] = client.request("get_backends")
     for backend in answer["backends"]:
         default = ", the default" if backend["type"] == answer["default_backend"] else ""
-        about = f"{backend['name']}: {backend['status']}{default}"
+        about = f"{backend['name']}: {backend['status'].replace('_', ' ')}{default}"
         level: Level = "warn" if backend["status"] == "error" else "ok"
         if backend.get("message"):
             about += f" ({backend['message']})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from ..client import DaemonClient
@@ -110,7 +111,8 @@ class Generating:
         try:
             return self._follow(job_id)
         except KeyboardInterrupt:
-            self._cancel(job_id)
+            with contextlib.suppress(LofiError):  # it may have ended in this very moment
+                self._cancel(job_id)
             raise
         finally:
             self._progress.close()

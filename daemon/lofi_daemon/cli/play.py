@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,8 @@ def play(client: DaemonClient, context: Context, track_id: str | None) -> int:
     try:
         return Playing(client, context, track, state).follow()
     except KeyboardInterrupt:
-        _stop(client, context)
+        with contextlib.suppress(LofiError):  # it may have ended in this very moment
+            _stop(client, context)
         raise
 
 
