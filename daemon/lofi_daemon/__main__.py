@@ -47,20 +47,23 @@ def serve(setup: tuple[str, ...], **more: tuple[str, ...]) -> NoReturn:
         loop = asyncio.get_running_loop()
         main_task = asyncio.current_task()
         assert main_task is not None
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             loop.add_signal_handler(number, main_task.cancel)
-        await serve_stdio(loaded, source, sink, **more)
+        code = 0
+        try:
+            await serve_stdio(loaded, source, sink, **more)
+        except asyncio.CancelledError:
+            pass
+        except Exception:
+            logging.getLogger(__name__).exception("the daemon broke")
+            code = 1
+        # Everything of ours is closed. The reader thread sits in a read that nothing can interrupt, and
+        # the loop's own tidying up may wait for threads and children that are not ours to wait for.
+        sys.stderr.flush()
+        os._exit(code)
 
-    try:
-        asyncio.run(run())
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        pass
-    except Exception:
-        logging.getLogger(__name__).exception("the daemon broke")
-        os._exit(1)
-    # The reader thread sits in a read that nothing can interrupt.
-    sys.stderr.flush()
-    os._exit(0)
+    asyncio.run(run())
+    raise AssertionError("unreachable")
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ def test_a_request_for_a_track_in_the_making_joins_that_job(daemon):
 
 def test_a_running_job_stops_at_its_next_step(daemon):
     reply = generate(daemon, "steps 1000")
-    daemon.wait(lambda m: m.get("method") == "generation_progress")
+    daemon.wait(lambda m: m.get("method") == "generation_progress" and m["params"]["percent"] > 0)
     assert daemon.result("cancel", {"track_id": reply["track_id"][:10]}) == {"cancelled": True, "was_generating": True}
     end = daemon.end_of(reply["job_id"])
     assert end["method"] == "generation_cancelled"
@@ -214,7 +214,7 @@ def test_bad_input_gets_its_named_error_and_the_daemon_goes_on(daemon, method, p
         (b"not json\n", -32700),
         (b'{"jsonrpc":"2.0","id":1,"method":"p\xff\xfeing"}\n', -32700),
         (b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"x":"' + b"y" * (9 << 20) + b'"}}\n', -32600),
-        (b'{"id":1}\n', -32600),
+        (b'{"id":99}\n', -32600),
     ],
 )
 def test_bad_lines_are_answered_and_the_next_one_is_read(daemon, line, code):

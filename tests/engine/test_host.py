@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,8 @@ class Scene:
 
     async def run(self, prompt, ident="j"):
         params = StageParams(backend="synth", prompt=prompt, duration_sec=30, seed=1)
-        await self.host.send(Run(ident, (params,), (("ab" * 32,),), ("v",), str(self.staging)))
+        staging = tempfile.mkdtemp(dir=self.staging)
+        await self.host.send(Run(ident, (params,), (("ab" * 32,),), ("v",), staging))
 
     def kinds(self):
         return [type(m) for m in self.heard]

@@ -55,6 +55,7 @@ class EngineHost:
         self._starting = asyncio.Lock()
         self._unloaded: asyncio.Future[tuple[str, ...]] | None = None
         self._idle_timer: asyncio.TimerHandle | None = None
+        self._closed = False
         self.device: str | None = None
 
     @property
@@ -105,6 +106,7 @@ class EngineHost:
 
     async def close(self) -> None:
         """End the worker and wait for it; says nothing through ``on_exit``."""
+        self._closed = True
         self._on_exit = lambda reason: None
         self._stop_idle_timer()
         self.kill()
@@ -113,6 +115,8 @@ class EngineHost:
 
     async def _ensure_started(self) -> asyncio.subprocess.Process:
         async with self._starting:
+            if self._closed:
+                raise LofiError("GENERATION_CANCELLED", "The daemon is shutting down.")
             if self._process is None:
                 try:
                     self._process = await asyncio.create_subprocess_exec(

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
+from ..errors import LofiError
 from ..model import AudioFormat, NoticeLevel, Track
 from .offloop import OffLoop
 from .tracks import CacheStats, Tracks
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 class Library:
@@ -27,17 +35,18 @@ class Library:
 
     async def staging(self) -> Path:
         """A fresh private folder for one job's files. Raises CACHE_WRITE_ERROR."""
-        return await self._thread.run(self._tracks.staging)
+        return await self._run(self._tracks.staging)
 
     async def commit(self, track: Track, staged: Path) -> Track:
         """Take a finished file in, then make room if the library is over its size. Raises CACHE_WRITE_ERROR."""
-        kept = await self._thread.run(self._tracks.commit, track, staged)
-        await self._thread.run(self._tracks.evict, {kept.id, *self._in_use()})
+        kept = await self._run(self._tracks.commit, track, staged)
+        for gone in await self._run(self._tracks.evict, {kept.id, *self._in_use()}):
+            log.info("evicted %s to keep the library within its size", gone)
         return kept
 
     async def find_all(self, track_ids: tuple[str, ...]) -> tuple[Track, ...] | None:
         """These tracks if every one is there (each counts as used now), else None."""
-        return await self._thread.run(self._find_all, track_ids)
+        return await self._run(self._find_all, track_ids)
 
     def _find_all(self, track_ids: tuple[str, ...]) -> tuple[Track, ...] | None:
         found = []
@@ -52,11 +61,9 @@ class Library:
 
     async def to_play(self, prefix: str | None) -> Track:
         """The track meant by ``prefix``, or the newest; counts as used now. Raises INVALID_TRACK_ID."""
-        return await self._thread.run(self._to_play, prefix)
+        return await self._run(self._to_play, prefix)
 
     def _to_play(self, prefix: str | None) -> Track:
-        from ..errors import LofiError
-
         if prefix is None:
             tracks, _ = self._tracks.page(None, "newest", 1, 0)
             if not tracks:
@@ -68,26 +75,33 @@ class Library:
         return track
 
     async def get(self, prefix: str) -> Track:
-        return await self._thread.run(self._tracks.get, prefix)
+        return await self._run(self._tracks.get, prefix)
 
     async def page(self, query: str | None, sort: str, limit: int, offset: int) -> tuple[list[Track], int]:
-        return await self._thread.run(self._tracks.page, query, sort, limit, offset)
+        return await self._run(self._tracks.page, query, sort, limit, offset)
 
     async def delete(self, prefix: str) -> str:
-        return await self._thread.run(self._tracks.delete, prefix)
+        return await self._run(self._tracks.delete, prefix)
 
     async def clear(self, keep_favorites: bool) -> tuple[int, int]:
-        return await self._thread.run(self._tracks.clear, keep_favorites)
+        return await self._run(self._tracks.clear, keep_favorites)
 
     async def stats(self) -> CacheStats:
-        return await self._thread.run(self._tracks.stats)
+        return await self._run(self._tracks.stats)
 
     async def set_favorite(self, prefix: str, favorite: bool) -> Track:
-        return await self._thread.run(self._tracks.set_favorite, prefix, favorite)
+        return await self._run(self._tracks.set_favorite, prefix, favorite)
 
     async def export(self, prefix: str, path: str, audio_format: AudioFormat | None) -> Path:
-        return await self._thread.run(self._tracks.export, prefix, path, audio_format)
+        return await self._run(self._tracks.export, prefix, path, audio_format)
 
     async def close(self) -> None:
         await self._thread.run(self._tracks.close)
         self._thread.close()
+
+    async def _run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return await self._thread.run(function, *args, **kwargs)
+        finally:
+            for message in self._tracks.take_notices():
+                self._notice("warn", message)

@@ -19,7 +19,7 @@ from ..jobs.job import Job
 from ..jobs.lifecycle import Jobs
 from ..library.room import Library
 from ..model import AudioFormat, Priority
-from ..player.player import Player, PlayerState
+from ..player.player import Player
 from ..stages.request import GenerateRequest, convert_error
 from .wire import Method
 
@@ -119,7 +119,7 @@ def build(
     async def status(_: NoParams) -> object:
         current, pending = jobs.views()
         return {
-            "playback": playback(player.state()),
+            "playback": player.state(),
             "generation": current,
             "queue": {"pending": pending},
             "cache": await cache_summary(),
@@ -235,30 +235,29 @@ def build(
 
     @method(PlayParams)
     async def play(params: PlayParams) -> object:
-        state = player.state()
-        if params.track_id is None and state.state == "paused":
-            return playback(await player.resume())
+        if params.track_id is None and player.state().state in ("playing", "paused"):
+            return await player.resume()
         track = await library.to_play(params.track_id)
-        return playback(await player.play(track.id, track.path, track.duration_sec))
+        return await player.play(track.id, track.path, track.duration_sec)
 
     @method(NoParams)
     async def pause(_: NoParams) -> object:
-        return playback(await player.pause())
+        return await player.pause()
 
     @method(NoParams)
     async def resume(_: NoParams) -> object:
-        return playback(await player.resume())
+        return await player.resume()
 
     @method(PlayParams)
     async def toggle(params: PlayParams) -> object:
         if player.state().state in ("playing", "paused") and params.track_id is None:
-            return playback(await player.toggle())
+            return await player.toggle()
         track = await library.to_play(params.track_id)
-        return playback(await player.play(track.id, track.path, track.duration_sec))
+        return await player.play(track.id, track.path, track.duration_sec)
 
     @method(NoParams)
     async def stop(_: NoParams) -> object:
-        return playback(await player.stop())
+        return await player.stop()
 
     @method(NoParams)
     async def volume_get(_: NoParams) -> object:
@@ -270,10 +269,6 @@ def build(
         return {"level": player.volume}
 
     return methods
-
-
-def playback(state: PlayerState) -> object:
-    return state
 
 
 def _priority(name: str | None) -> Priority:
