@@ -38,7 +38,8 @@ class LiveLine:
 
     def clear(self) -> None:
         if self._shown:
-            self._write("\r" + " " * self._cells + "\r")
+            cells = min(self._cells + len("^C"), self._terminal.cells - 1)  # the terminal echoes Ctrl-C behind it
+            self._write("\r" + " " * cells + "\r")
         self._shown, self._cells = "", 0
 
     def _write(self, text: str) -> None:
