@@ -1,0 +1,1 @@
+"""What a mixing desk has beside faders: filters, reverb, ducking, tape."""

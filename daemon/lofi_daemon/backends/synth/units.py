@@ -1,0 +1,32 @@
+"""The sample rate, and the conversions every room of the renderer shares."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+RATE = 44_100
+
+Samples = NDArray[np.float32]
+Spectrum = NDArray[np.complex64]
+
+
+def amplitude(db: float) -> float:
+    """Decibels to a linear factor."""
+    return float(10.0 ** (db / 20.0))
+
+
+def hertz(pitch: float) -> float:
+    """MIDI number to frequency, equal temperament, A4 = 440 Hz."""
+    return float(440.0 * 2.0 ** ((pitch - 69.0) / 12.0))
+
+
+def cyclic(loop: Samples, start: int, frames: int, axis: int = 0) -> Samples:
+    """``frames`` samples of an endless ``loop`` from ``start`` on, as a new array."""
+    size = loop.shape[axis]
+    pieces, at = [], start % size
+    while frames > 0:
+        length = min(size - at, frames)
+        pieces.append(loop[at : at + length] if axis == 0 else loop[..., at : at + length])
+        at, frames = 0, frames - length
+    return np.concatenate(pieces, axis=axis)
