@@ -7,7 +7,7 @@ vim.g.loaded_lofi = true
 if vim.fn.has("nvim-0.11") == 0 then
   vim.notify(
     "lofi.nvim needs Neovim 0.11 or newer; update Neovim or remove the plugin.",
-    vim.log.levels.ERROR
+    vim.log.levels.WARN
   )
   return
 end

@@ -9,7 +9,8 @@ local state = require("lofi.state")
 
 local M = {}
 
-local PROTOCOL = 1
+--- The version of the wire contract that this plugin speaks.
+M.PROTOCOL = 1
 local MAX_WAIT_SEC = 60
 
 local connection ---@type lofi.Connection?
@@ -97,10 +98,10 @@ local function greet(from)
     state.update(function(now)
       now.daemon = { version = result.version, pid = result.pid, protocol = result.protocol }
     end)
-    if result.protocol ~= PROTOCOL then
+    if result.protocol ~= M.PROTOCOL then
       local text = "lofi-daemon %s speaks protocol %s, this plugin %d; run `%s` and restart Neovim."
       message.say(
-        text:format(result.version, tostring(result.protocol), PROTOCOL, locate.install_command()),
+        text:format(result.version, tostring(result.protocol), M.PROTOCOL, locate.install_command()),
         vim.log.levels.WARN
       )
     end

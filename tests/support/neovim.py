@@ -5,6 +5,7 @@ The screen is kept as a grid of cells, so that a test can ask what a person woul
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import subprocess
@@ -26,8 +27,7 @@ def find_nvim() -> str:
     found = subprocess.run([ROOT / "scripts/find_nvim.sh"], capture_output=True, text=True, check=False)
     if found.returncode:
         raise RuntimeError("no Neovim 0.11 or later: run `make nvim`")
-    path = found.stdout.strip()
-    return path if os.path.isabs(path) else str(ROOT / path)
+    return str(ROOT / found.stdout.strip())  # an absolute path stays itself
 
 
 class NeovimError(Exception):
@@ -194,10 +194,8 @@ class Neovim:
     def leave(self, timeout: float = 10) -> float:
         """``:qa!``; seconds until the process was gone."""
         start = time.monotonic()
-        try:
+        with contextlib.suppress(EOFError, BrokenPipeError):
             self.request("nvim_command", "qa!", timeout=timeout)
-        except (EOFError, BrokenPipeError):
-            pass
         self._process.wait(timeout)
         return time.monotonic() - start
 
@@ -216,10 +214,8 @@ class Neovim:
         self._reader.join(2)
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
-            try:
+            with contextlib.suppress(BrokenPipeError):
                 pipe.close()
-            except BrokenPipeError:
-                pass
 
     def _read(self) -> None:
         assert self._process.stdout is not None

@@ -1,6 +1,6 @@
 """A worker that does what the prompt says, for testing the host and the daemon without a real backend.
 
-"steps N": N steps of 10 ms, then done · "deaf": never looks at cancels · "crash": dies by SIGSEGV after one step ·
+"steps N …": N steps of 10 ms, then done · "deaf": never looks at cancels · "crash": dies by SIGSEGV after one step ·
 "fail NAME": reports that named error · "chatter": prints garbage on the link first, then does one step.
 It writes an honest little FLAC file for each track.
 """
@@ -48,7 +48,7 @@ def run(job: Run) -> None:
     if word == "fail":
         say(Failed(job.job_id, rest, "The puppet was told to fail."))
         return
-    steps = int(rest) if word == "steps" else 10_000 if word == "deaf" else 1
+    steps = int(rest.split()[0].rstrip(",")) if word == "steps" else 10_000 if word == "deaf" else 1
     for step in range(steps):
         time.sleep(0.01)
         if word != "deaf" and job.job_id in cancelled:
