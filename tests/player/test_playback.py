@@ -1,6 +1,7 @@
 """What reaches a real device: PortAudio and miniaudio through ALSA into a card made of a pipe."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -67,7 +68,8 @@ def from_first_sound(heard):
     return heard[np.flatnonzero(np.abs(heard).sum(axis=1))[0] :]
 
 
-both = pytest.mark.parametrize("output", ["sounddevice", "miniaudio"])
+DEVICE_NAMES = {"sounddevice": "default", "miniaudio": "ALSA default device"}
+both = pytest.mark.parametrize("output", DEVICE_NAMES)
 
 
 @both
@@ -77,7 +79,7 @@ def test_a_track_reaches_the_device_bit_for_bit(card, tmp_path, output):
 
     async def scene(listening, player):
         state = await player.play("t", path)
-        assert state.state == "playing" and state.device
+        assert (state.state, state.device) == ("playing", DEVICE_NAMES[output])
         heard = from_first_sound(await listening.read(3 * RATE))
         # The curve's first samples are below the smallest float next to the signal: align by the plain middle.
         at = np.flatnonzero((heard == track[FADE]).all(axis=1))[0] - FADE
@@ -213,6 +215,29 @@ def test_a_machine_without_sound_says_so_and_lives(tmp_path):
     state, message, notices = done.stdout.strip().split(" | ")
     assert (state, notices) == ("no_device", "1")
     assert message.startswith("No audio device: ") and "PortAudio" in message and "miniaudio" in message
+
+
+PLUGGED_IN_LATER = """
+import asyncio, json, os, sys
+import sounddevice  # lists what there is now: no card
+from lofi_daemon.player.player import Player
+
+async def main():
+    player = Player(lambda event: None, "sounddevice")
+    os.environ.update(json.loads(sys.argv[2]))
+    print((await player.play("t", sys.argv[1])).state)
+
+asyncio.run(main())
+os._exit(0)
+"""
+
+
+def test_a_card_that_appears_after_portaudio_was_loaded_is_found(card, tmp_path, monkeypatch):
+    path = save(tmp_path / "a.wav", noise(0.2))
+    monkeypatch.delenv("ALSA_CONFIG_PATH")
+    command = [sys.executable, "-c", PLUGGED_IN_LATER, str(path), json.dumps(card.env)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "playing", done.stderr
 
 
 IMPORTS = """

@@ -381,6 +381,30 @@ def test_a_playing_track_is_not_released(track):
     on_stage(scene, idle_sec=0.02)
 
 
+def test_a_release_that_was_due_while_a_play_was_under_way_leaves_it_its_output(track):
+    opening, answer = threading.Event(), threading.Event()
+
+    def slow_the_second_time():
+        if opening.is_set():
+            answer.wait()
+        return PulledOutput()
+
+    async def scene(stage):
+        await stage.player.play("one", track[1])
+        await stage.player.stop()
+        opening.set()
+        stage.output.lose()
+        await stage.until(lambda: stage.player.state().device is None)
+        playing = asyncio.create_task(stage.player.play("two", track[1]))
+        await asyncio.sleep(0.1)  # the release is due now, and waits for the command
+        answer.set()
+        await playing
+        await asyncio.sleep(0.05)
+        assert not stage.output.closed
+
+    on_stage(scene, opens=slow_the_second_time, idle_sec=0.05)
+
+
 def test_a_score_of_commands_at_once_leave_one_state_and_one_end_for_each_start(track):
     frames, path = track
 

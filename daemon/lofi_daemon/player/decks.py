@@ -156,8 +156,7 @@ class Decks:
         deck.close_source(voice)
         if not deck.sources:
             self._quiet.set()
-        if deck is self.current:
-            self._on_silent(voice)
+        self._on_silent(voice)
 
     def _lost(self, deck: Deck) -> None:
         if deck is self.current:

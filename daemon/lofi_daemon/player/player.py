@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -297,7 +296,7 @@ class Player:
 
 def _checked_level(level: float) -> float:
     number = isinstance(level, int | float) and not isinstance(level, bool)
-    if not number or not math.isfinite(level) or not 0.0 <= level <= 1.0:
+    if not number or not 0.0 <= level <= 1.0:  # NaN is refused too: it compares false
         raise LofiError(
             "INVALID_PARAMS",
             "The volume is a number from 0 to 1.",
