@@ -12,7 +12,7 @@ from .score import Mix
 from .units import RATE, Samples, amplitude, cyclic
 from .voices.tone import noise_loop, rms, seconds
 
-_HISS_DB = -46.0
+_HISS_DB = -43.0
 _LOOP = 393_216  # 8.9 s: longer than anyone remembers noise; factors of 2 and 3 for the FFT
 _POPS = 24
 
@@ -27,7 +27,7 @@ class Textures:
     def __init__(self, mix: Mix, seed: int, frames: int, reference: float) -> None:
         self._sources: list[Callable[[int, Samples], None]] = []
         if mix.hiss:
-            loop = _coloured(seed, 1, lambda hz: rolloff_below(hz, 300, 1) * rolloff(hz, 6_500, 1))
+            loop = _coloured(seed, 1, lambda hz: rolloff_below(hz, 300, 1) * rolloff(hz, 9_000, 1))
             self._sources.append(_Loop(loop, reference * amplitude(_HISS_DB)).add)
         if mix.crackle_db is not None:
             level = reference * amplitude(mix.crackle_db)

@@ -16,10 +16,10 @@ _CYMBAL = (1.0, 1.342, 1.521, 1.787, 2.093, 2.331, 2.713, 3.137, 3.557, 4.019)
 def kick(velocity: float, take: int) -> Samples:
     frames = int(0.42 * RATE)
     t = np.arange(frames) / RATE
-    phase = 50 * t + 95 * 0.032 * (1 - np.exp(-t / 0.032))
-    body = np.sin(((phase - np.floor(phase)) * 2 * np.pi).astype(np.float32)) * decay(frames, 0.13)
+    phase = 53 * t + 105 * 0.03 * (1 - np.exp(-t / 0.03))
+    body = np.sin(((phase - np.floor(phase)) * 2 * np.pi).astype(np.float32)) * decay(frames, 0.11)
     beater = _burst(take, 8, 0.03, band(250, 2_500), tau=0.004)
-    body[: len(beater)] += np.float32(0.05 + 0.06 * velocity) * beater
+    body[: len(beater)] += np.float32(0.07 + 0.08 * velocity) * beater
     return _finish(np.tanh(body * np.float32(1.2 + 0.5 * velocity)), rise=0.001)
 
 

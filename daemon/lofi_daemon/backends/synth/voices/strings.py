@@ -81,8 +81,8 @@ def sub(pitch: int, velocity: float, frames: int) -> Samples:
     """A sine with enough of its octaves to be heard on small speakers."""
     hz = hertz(pitch)
     phase = turns(hz, frames) * TAU
-    tone = np.sin(phase) + np.float32(0.22) * np.sin(2 * phase)
-    tone += np.float32(0.1 * velocity) * np.sin(3 * phase) * decay(frames, 0.25)
+    tone = np.sin(phase) + np.float32(0.32) * np.sin(2 * phase)
+    tone += np.float32(0.05 + 0.16 * velocity) * np.sin(3 * phase) * decay(frames, 0.25)
     tone *= np.float32(0.75) + np.float32(0.25) * decay(frames, 0.8)
     ease_in(tone, 0.008)
     return tone
