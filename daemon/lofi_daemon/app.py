@@ -17,7 +17,12 @@ from .library.room import Library
 from .model import NoticeLevel, Track
 from .player.events import PlayerEvent, PlayerNotice
 from .player.player import Player
-from .protocol import methods, notify
+from .protocol import notify
+from .protocol.methods import daemon as daemon_methods
+from .protocol.methods import generation as generation_methods
+from .protocol.methods import library as library_methods
+from .protocol.methods import playback as playback_methods
+from .protocol.methods.table import Table
 from .protocol.session import Session
 from .protocol.stdio import StdioTransport
 from .protocol.wire import Dispatcher, Splitter
@@ -48,11 +53,14 @@ class App:
         self.generation = Generation(
             settings, self.jobs, self.library, self.engine, limits.load(settings.limit_hook), self._notice
         )
-        self.dispatcher = Dispatcher(
-            methods.build(
-                settings, self.generation, self.jobs, self.library, self.player, self.engine, self.leaving.set
-            )
+        table = Table()
+        daemon_methods.add(
+            table, settings, self.generation, self.jobs, self.library, self.player, self.engine, self.leaving.set
         )
+        generation_methods.add(table, settings, self.generation, self.jobs, self.engine)
+        library_methods.add(table, self.library)
+        playback_methods.add(table, self.library, self.player)
+        self.dispatcher = Dispatcher(table)
         self._background: set[asyncio.Task[object]] = set()
         for problem in loaded.problems:
             self._notice("warn", problem)

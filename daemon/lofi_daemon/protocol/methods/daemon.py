@@ -1,0 +1,62 @@
+"""ping, status, shutdown."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Protocol
+
+from ... import PROTOCOL_VERSION, __version__
+from ...config import Settings
+from ...errors import LofiError
+from ...generation import Generation
+from ...jobs.lifecycle import Jobs
+from ...library.room import Library
+from ...player.player import Player
+from .table import NoParams, Table
+
+
+class HasDevice(Protocol):
+    device: str | None
+
+
+def add(
+    table: Table,
+    settings: Settings,
+    generation: Generation,
+    jobs: Jobs,
+    library: Library,
+    player: Player,
+    engine: HasDevice,
+    shutdown: Callable[[], None],
+) -> None:
+    @table.method("ping", NoParams)
+    async def ping(_: NoParams) -> object:
+        return {"status": "ok", "version": __version__, "protocol": PROTOCOL_VERSION, "pid": os.getpid()}
+
+    @table.method("status", NoParams)
+    async def status(_: NoParams) -> object:
+        current, pending = jobs.views()
+        return {
+            "playback": player.state(),
+            "generation": current,
+            "queue": {"pending": pending},
+            "cache": await cache(),
+            "engine": {
+                "device": engine.device or settings.device,
+                "execution_mode": settings.execution_mode,
+                "loaded": sorted(generation.loaded),
+            },
+            "radio": None,
+        }
+
+    async def cache() -> object:
+        try:
+            return await library.stats()
+        except LofiError as error:  # an unwritable cache must not hide the rest
+            return {"error": error.message}
+
+    @table.method("shutdown", NoParams)
+    async def leave(_: NoParams) -> object:
+        shutdown()
+        return {"status": "shutting_down"}

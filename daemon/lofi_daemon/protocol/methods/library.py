@@ -1,0 +1,71 @@
+"""cache_* and track_*."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from ...library.room import Library
+from ...model import AudioFormat
+from .table import NoParams, Table
+
+MAX_PAGE = 200
+
+
+class TrackParams(Struct, frozen=True, forbid_unknown_fields=True):
+    track_id: str
+
+
+class ListParams(Struct, frozen=True, forbid_unknown_fields=True):
+    query: str | None = None
+    sort: str = "newest"
+    limit: Annotated[int, Meta(ge=1, le=MAX_PAGE)] = 50
+    offset: Annotated[int, Meta(ge=0)] = 0
+
+
+class ClearParams(Struct, frozen=True, forbid_unknown_fields=True):
+    keep_favorites: bool = True
+
+
+class FavoriteParams(Struct, frozen=True, forbid_unknown_fields=True):
+    track_id: str
+    favorite: bool = True
+
+
+class ExportParams(Struct, frozen=True, forbid_unknown_fields=True):
+    track_id: str
+    path: str
+    format: AudioFormat | None = None
+
+
+def add(table: Table, library: Library) -> None:
+    @table.method("cache_list", ListParams)
+    async def cache_list(params: ListParams) -> object:
+        tracks, total = await library.page(params.query, params.sort, params.limit, params.offset)
+        return {"tracks": tracks, "total": total}
+
+    @table.method("cache_get", TrackParams)
+    async def cache_get(params: TrackParams) -> object:
+        return await library.get(params.track_id)
+
+    @table.method("cache_delete", TrackParams)
+    async def cache_delete(params: TrackParams) -> object:
+        return {"deleted": await library.delete(params.track_id)}
+
+    @table.method("cache_clear", ClearParams)
+    async def cache_clear(params: ClearParams) -> object:
+        deleted, size = await library.clear(params.keep_favorites)
+        return {"deleted": deleted, "bytes": size}
+
+    @table.method("cache_stats", NoParams)
+    async def cache_stats(_: NoParams) -> object:
+        return await library.stats()
+
+    @table.method("track_favorite", FavoriteParams)
+    async def track_favorite(params: FavoriteParams) -> object:
+        return await library.set_favorite(params.track_id, params.favorite)
+
+    @table.method("track_export", ExportParams)
+    async def track_export(params: ExportParams) -> object:
+        return {"path": str(await library.export(params.track_id, params.path, params.format))}

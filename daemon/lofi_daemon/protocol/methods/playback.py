@@ -1,0 +1,59 @@
+"""play, pause, resume, toggle, stop, volume_*."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from ...library.room import Library
+from ...player.player import Player, PlayerState
+from .table import NoParams, Table
+
+
+class PlayParams(Struct, frozen=True, forbid_unknown_fields=True):
+    track_id: str | None = None
+
+
+class VolumeParams(Struct, frozen=True, forbid_unknown_fields=True):
+    level: float
+
+
+def add(table: Table, library: Library, player: Player) -> None:
+    async def start(track_id: str | None) -> PlayerState:
+        track = await library.to_play(track_id)
+        return await player.play(track.id, track.path, track.duration_sec)
+
+    def has_track() -> bool:
+        return player.state().state in ("playing", "paused")
+
+    @table.method("play", PlayParams)
+    async def play(params: PlayParams) -> object:
+        if params.track_id is None and has_track():
+            return await player.resume()
+        return await start(params.track_id)
+
+    @table.method("pause", NoParams)
+    async def pause(_: NoParams) -> object:
+        return await player.pause()
+
+    @table.method("resume", NoParams)
+    async def resume(_: NoParams) -> object:
+        return await player.resume()
+
+    @table.method("toggle", PlayParams)
+    async def toggle(params: PlayParams) -> object:
+        if params.track_id is None and has_track():
+            return await player.toggle()
+        return await start(params.track_id)
+
+    @table.method("stop", NoParams)
+    async def stop(_: NoParams) -> object:
+        return await player.stop()
+
+    @table.method("volume_get", NoParams)
+    async def volume_get(_: NoParams) -> object:
+        return {"level": player.volume}
+
+    @table.method("volume_set", VolumeParams)
+    async def volume_set(params: VolumeParams) -> object:
+        await player.set_volume(params.level)
+        return {"level": player.volume}
