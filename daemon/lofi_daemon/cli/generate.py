@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 from typing import TYPE_CHECKING, Any
 
 from ..client import DaemonClient
@@ -103,16 +104,17 @@ class Generating:
 
     def run(self, params: dict[str, object]) -> tuple[dict[str, Any], bool]:
         """The track and whether the library had it. Ctrl-C cancels the job before it gets through."""
-        accepted = self._client.request("generate", params)
-        job_id = accepted["job_id"]
-        self._event("accepted", accepted)
-        if accepted["status"] == "queued" and not self._context.json:
-            self._progress.note(f"Waiting; {accepted['position']} in the queue.")
+        own_id = os.urandom(16).hex()
         try:
-            return self._follow(job_id)
+            accepted = self._client.request("generate", params | {"job_id": own_id})
+            self._event("accepted", accepted)
+            if accepted["status"] == "queued" and not self._context.json:
+                self._progress.note(f"Waiting; {accepted['position']} in the queue.")
+            return self._follow(accepted["job_id"])
         except KeyboardInterrupt:
-            with contextlib.suppress(LofiError):  # it may have ended in this very moment
-                self._cancel(job_id)
+            # A job of someone else's that this request joined is theirs; and it may have ended in this very moment.
+            with contextlib.suppress(LofiError):
+                self._cancel(own_id)
             raise
         finally:
             self._progress.close()

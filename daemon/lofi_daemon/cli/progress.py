@@ -25,8 +25,10 @@ class LiveLine:
         if text == self._shown:
             return
         blank = " " * max(0, self._cells - width)
+        # Before it is written: Ctrl-C may come in between, and what is on the screen must then be known.
+        self._shown, self._cells = text, max(self._cells, width)
         self._write(f"\r{text}{blank}")
-        self._shown, self._cells = text, width
+        self._cells = width
 
     def note(self, text: str) -> None:
         """A line that stays, above the live one."""
