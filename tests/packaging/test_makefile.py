@@ -24,8 +24,8 @@ def test_no_install_of_today_brings_torch():
 
 
 def test_the_neural_libraries_are_pinned_for_the_day_they_come():
-    pins = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
-    assert pins == ["torch==2.13.0", "transformers==5.23.0", "diffusers==0.42.1"]
+    pins = (ROOT / "constraints.txt").read_text().splitlines()
+    assert {"torch==2.13.0", "transformers==5.23.0", "diffusers==0.42.1"} <= set(pins)
     assert "--constraint constraints.txt" in (ROOT / "Makefile").read_text()
 
 
