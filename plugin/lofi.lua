@@ -5,10 +5,7 @@ end
 vim.g.loaded_lofi = true
 
 if vim.fn.has("nvim-0.11") == 0 then
-  vim.notify(
-    "lofi.nvim needs Neovim 0.11 or newer; update Neovim or remove the plugin.",
-    vim.log.levels.WARN
-  )
+  vim.notify("lofi.nvim needs Neovim 0.11 or newer; update Neovim or remove the plugin.", vim.log.levels.WARN)
   return
 end
 

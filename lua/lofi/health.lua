@@ -10,7 +10,10 @@ local function check_neovim()
   if vim.fn.has("nvim-0.11") == 1 then
     health.ok("Neovim " .. version)
   else
-    health.error(("Neovim %s is too old"):format(version), "Install 0.11 or newer: https://neovim.io/doc/install")
+    health.error(
+      ("Neovim %s is too old"):format(version),
+      "Install 0.11 or newer: https://neovim.io/doc/install"
+    )
   end
 end
 
@@ -68,7 +71,10 @@ end
 local function report_sound(playback)
   health.start("Sound")
   if playback.state == "no_device" then
-    health.warn(playback.message or "no sound device", "Tracks are made and kept all the same; `lofi export` copies them.")
+    health.warn(
+      playback.message or "no sound device",
+      "Tracks are made and kept all the same; `lofi export` copies them."
+    )
   elseif playback.device then
     health.ok("plays through " .. playback.device)
   else
@@ -109,7 +115,10 @@ local function report_log()
   if require("lofi.log").open() then
     health.ok(path)
   else
-    health.warn(path .. " cannot be written", "Make its folder writable; without it errors lose their details.")
+    health.warn(
+      path .. " cannot be written",
+      "Make its folder writable; without it errors lose their details."
+    )
   end
 end
 

@@ -28,11 +28,12 @@ local function on_screen()
   return #vim.api.nvim_list_uis() > 0
 end
 
---- `text` cut to `columns`, with an ellipsis if anything is lost.
+--- `text` cut to `columns`, with `mark` at its end if anything is lost.
 ---@param text string
 ---@param columns integer
+---@param mark? string one column or none
 ---@return string
-function M.cut(text, columns)
+function M.cut(text, columns, mark)
   if vim.fn.strdisplaywidth(text) <= columns then
     return text
   end
@@ -40,7 +41,7 @@ function M.cut(text, columns)
   while vim.fn.strdisplaywidth(kept) > columns - 1 do
     kept = vim.fn.strcharpart(kept, 0, vim.fn.strchars(kept) - 1)
   end
-  return kept .. "…"
+  return kept .. (mark or "…")
 end
 
 --- Whether something may be written over the last line now.

@@ -151,6 +151,13 @@ local function misfit(entry, name, value)
   end
 end
 
+---@param entry lofi.request.Entry
+---@return lofi.Error
+local function twice(entry)
+  local name = entry.alias and entry.alias[1] or entry.name
+  return rpc.error("INVALID_PARAMS", ("%s is given twice."):format(name), { field = entry.name })
+end
+
 --- A table of options, names and types checked, as the wire wants it.
 ---@param opts table
 ---@return table? params, lofi.Error? err
@@ -168,7 +175,7 @@ function M.params(opts)
       if not entry then
         return nil, unknown(tostring(name))
       end
-      local err = misfit(entry, tostring(name), value)
+      local err = params[entry.name] ~= nil and twice(entry) or misfit(entry, name, value)
       if err then
         return nil, err
       end
@@ -210,7 +217,7 @@ function M.parse(line)
       if not entry then
         return nil, unknown(name)
       elseif opts[entry.name] ~= nil then
-        return nil, rpc.error("INVALID_PARAMS", ("%s is given twice."):format(name), { field = entry.name })
+        return nil, twice(entry)
       end
       opts[entry.name] = read(entry, value)
       local err = misfit(entry, name, opts[entry.name])

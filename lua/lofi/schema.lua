@@ -100,21 +100,43 @@ function M.show(value)
   return #text > 40 and vim.fn.strcharpart(text, 0, 39) .. "…" or text
 end
 
+--- How many letters have to be put in, left out, changed or swapped with their neighbour to turn `a` into `b`
+--- (optimal string alignment distance).
+---@param a string
+---@param b string
+---@return integer
+local function distance(a, b)
+  local before, last, row = {}, {}, {}
+  for j = 0, #b do
+    last[j] = j
+  end
+  for i = 1, #a do
+    row[0] = i
+    for j = 1, #b do
+      local changed = a:byte(i) == b:byte(j) and 0 or 1
+      row[j] = math.min(last[j] + 1, row[j - 1] + 1, last[j - 1] + changed)
+      if i > 1 and j > 1 and a:byte(i) == b:byte(j - 1) and a:byte(i - 1) == b:byte(j) then
+        row[j] = math.min(row[j], before[j - 2] + 1)
+      end
+    end
+    before, last, row = last, row, before
+  end
+  return last[#b]
+end
+
 --- The name in `names` that `name` was probably meant to be, or nil.
 ---@param name string
 ---@param names string[]
 ---@return string?
 function M.nearest(name, names)
-  local found = vim.fn.matchfuzzy(names, name)
-  if found[1] then
-    return found[1]
-  end
+  local best, least = nil, math.max(2, math.floor(#name / 3)) + 1
   for _, known in ipairs(names) do
-    -- matchfuzzy wants every letter in order; a slip at the end ("progres5", "volumee") is caught here
-    if known:sub(1, 4):lower() == name:sub(1, 4):lower() then
-      return known
+    local slips = distance(name:lower(), known:lower())
+    if slips < least then
+      best, least = known, slips
     end
   end
+  return best
 end
 
 return M

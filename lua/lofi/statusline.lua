@@ -10,7 +10,7 @@ local REDRAW_MS = 100
 local TICK_MS = 1000
 
 local playing ---@type string? icon and title, or nil when the state changed since
-local used = false -- somebody showed it since the last redraw
+local used = true -- somebody showed it since the last redraw; at first that is unknown
 local redraw_due = false
 local ticker ---@type uv.uv_timer_t?
 
@@ -19,7 +19,7 @@ local ticker ---@type uv.uv_timer_t?
 ---@return string
 local function title(prompt)
   local words = vim.trim(prompt:match("^[^,;\n]*"))
-  return message.cut(words, config.current["statusline.max_title"])
+  return message.cut(words, config.current["statusline.max_title"], config.current.ascii and "" or nil)
 end
 
 ---@param now lofi.State

@@ -1,7 +1,8 @@
 """A worker that does what the prompt says, for testing the host and the daemon without a real backend.
 
 "steps N …": N steps of 10 ms, then done · "deaf": never looks at cancels · "crash": dies by SIGSEGV after one step ·
-"fail NAME": reports that named error · "chatter": prints garbage on the link first, then does one step.
+"long": one step, then a track of a minute instead of a tenth of a second · "fail NAME": reports that named error ·
+"chatter": prints garbage on the link first, then does one step.
 It writes an honest little FLAC file for each track.
 """
 
@@ -13,8 +14,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-from lofi_daemon.audio.files import write_track
 
+from lofi_daemon.audio.files import write_track
 from lofi_daemon.engine.link import (
     Cancel,
     Cancelled,
@@ -57,15 +58,17 @@ def run(job: Run) -> None:
         say(Progress(job.job_id, step + 1, steps))
         if word == "crash":
             os.kill(os.getpid(), signal.SIGSEGV)
+    seconds = 60.0 if word == "long" else 0.1
     tracks = []
     for track_id in job.track_ids[0]:
         track = Track(
-            id=track_id, path="", prompt=params.prompt, duration_sec=0.1, sample_rate=8000, channels=1,
+            id=track_id, path="", prompt=params.prompt, duration_sec=seconds, sample_rate=8000, channels=1,
             seed=params.seed, backend=params.backend, model_version=job.model_versions[0], generation_time_sec=0.0,
             created_at="2026-01-01T00:00:00.000Z", params=params, lufs=-16.0,
         )  # fmt: skip
         name = f"{track_id}.{job.audio_format}"
-        write_track(Path(job.staging) / name, np.zeros((800, 1), np.float32), 8000, track, job.audio_format)
+        silence = np.zeros((round(seconds * 8000), 1), np.float32)
+        write_track(Path(job.staging) / name, silence, 8000, track, job.audio_format)
         tracks.append(Track(**{field: getattr(track, field) for field in track.__struct_fields__} | {"path": name}))
     say(Done(job.job_id, tuple(tracks)))
 

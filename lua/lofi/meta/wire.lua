@@ -1,0 +1,58 @@
+---@meta
+--- What the daemon answers and tells; doc/PROTOCOL.md has the whole contract.
+
+---@class lofi.Track
+---@field id string 64 hex digits; commands and requests take any unique beginning of 6 or more
+---@field path string
+---@field prompt string
+---@field duration_sec number
+---@field sample_rate integer
+---@field channels integer
+---@field seed integer|string a string above 2^53
+---@field backend string
+---@field model_version string
+---@field generation_time_sec number
+---@field created_at string ISO 8601, UTC
+---@field params table the request with every default filled in
+---@field parent_ids string[]
+---@field lufs? number
+---@field favorite boolean
+
+--- The end of a generation, as callbacks and listeners of "generation_complete" get it.
+---@class lofi.Generated
+---@field job_id string
+---@field cached boolean it was in the library already
+---@field tracks lofi.Track[]
+---@field track_id string of the first track, as everything below
+---@field path string
+---@field prompt string
+---@field duration_sec number
+---@field sample_rate integer
+---@field generation_time_sec number
+---@field backend string
+---@field model_version string
+---@field seed integer|string
+
+---@class lofi.PlayerState
+---@field state "stopped"|"playing"|"paused"|"no_device"
+---@field volume number 0–1
+---@field position_sec number
+---@field duration_sec number
+---@field track_id? string
+---@field device? string the sound device that is open
+---@field message? string why there is none
+
+---@alias lofi.PlaybackCallback fun(err: lofi.Error?, result: lofi.PlayerState?)
+
+---@class lofi.Backend
+---@field type string
+---@field name string
+---@field status "ready"|"not_installed"|"downloading"|"loading"|"error"
+---@field message? string
+---@field min_duration_sec number
+---@field max_duration_sec number
+---@field sample_rate integer
+---@field model_version string
+---@field stage_types string[]
+---@field models string[]
+---@field device? string

@@ -1,0 +1,127 @@
+"""The help says what there is, and the schema in Lua says what the daemon says."""
+
+import subprocess
+from pathlib import Path
+
+import msgspec
+import pytest
+from support.neovim import ROOT, find_nvim
+
+from lofi_daemon.backends.registry import BACKENDS
+from lofi_daemon.config import FILE_ONLY, Settings
+from lofi_daemon.stages.request import GenerateRequest
+
+HELP = (ROOT / "doc/lofi.txt").read_text(encoding="utf-8")
+
+# Fields of later issues' requests; they are not typed by hand.
+NOT_YET = {
+    "stage_type", "cfg_interval", "init_latent_id", "t_start", "resume_sample_index", "checkpoint_step",
+    "src_latent_id", "src_stage", "src_audio_id", "reference_audio_id", "cover_strength", "cover_noise_strength",
+    "repaint_start", "repaint_end", "repaint_strength", "track_name", "track_classes", "lora",
+}  # fmt: skip
+
+
+def test_help_and_types_are_what_the_schemas_say():
+    result = subprocess.run(
+        [find_nvim(), "-l", ROOT / "scripts/gen_help.lua", "--check"], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_every_tag_is_valid_and_every_link_leads_somewhere(open_editor, tmp_path):
+    doc = tmp_path / "doc"
+    doc.mkdir()
+    (doc / "lofi.txt").write_text(HELP, encoding="utf-8")
+    editor = open_editor()
+    editor.command(f"helptags {doc}")
+    editor.command(f"set runtimepath^={tmp_path}")
+    assert editor.messages() == []
+    tags = {line.split("\t")[0] for line in (doc / "tags").read_text(encoding="utf-8").splitlines()}
+    links = editor.lua(r"""
+      local text, found = ..., {}
+      for link in text:gmatch('|([^|%s]+)|') do found[link] = true end
+      return vim.tbl_keys(found)
+    """, HELP)  # fmt: skip
+    builtin = [link for link in links if link not in tags]
+    for link in builtin:
+        assert editor.lua("return #vim.fn.getcompletion(..., 'help') > 0", link), link
+
+
+def test_no_line_is_too_wide():
+    assert [line for line in HELP.splitlines() if len(line) > 78] == []
+
+
+def test_every_command_map_event_and_function_is_documented(open_editor):
+    editor = open_editor()
+    commands = [name for name in editor.request("nvim_get_commands", {}) if name.startswith("Lofi")]
+    assert [name for name in commands if f"*:{name}*" not in HELP] == []
+    maps = [m["lhs"] for m in editor.request("nvim_get_keymap", "n") if "lofi-" in m["lhs"]]
+    assert maps
+    assert [name for name in maps if name not in HELP] == []
+    events = editor.lua("return require('lofi.events').AUTOCOMMANDS")
+    assert [name for name in events if name not in HELP] == []
+    assert [pattern for pattern in set(events.values()) if f"*{pattern}*" not in HELP] == []
+    functions = editor.lua("return vim.tbl_keys(require('lofi'))")
+    assert [name for name in functions if f"*lofi.{name}()*" not in HELP] == []
+
+
+@pytest.fixture(scope="module")
+def lua_schema(tmp_path_factory):
+    script = tmp_path_factory.mktemp("schema") / "print.lua"
+    script.write_text(f"""
+      package.path = '{ROOT}/lua/?.lua;' .. package.path
+      local config, request = require('lofi.config'), require('lofi.request')
+      io.write(vim.json.encode({{ config = config.schema, request = request.schema }}))
+    """)
+    out = subprocess.run([find_nvim(), "-l", script], capture_output=True, check=True).stdout
+    return msgspec.json.decode(out)
+
+
+def python_settings():
+    """Dotted name → (type, default) of what the daemon can be set to."""
+    found = {}
+    for field in msgspec.structs.fields(Settings):
+        if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
+            inner = {f"{field.name}.{sub.name}": (sub.type, sub.default) for sub in msgspec.structs.fields(field.type)}
+            found |= inner
+        elif field.name not in FILE_ONLY:
+            found[field.name] = (field.type, field.default)
+    return found
+
+
+def test_the_daemons_settings_are_the_same_on_both_sides(lua_schema):
+    ours = {entry["name"]: entry for entry in lua_schema["config"] if entry.get("daemon")}
+    theirs = python_settings()
+    assert set(ours) == set(theirs)
+    for name, (_, default) in theirs.items():
+        assert ours[name]["default"] == default, name
+
+
+def test_a_value_fits_on_one_side_if_it_fits_on_the_other(lua_schema):
+    theirs = python_settings()
+    for entry in lua_schema["config"]:
+        if not entry.get("daemon"):
+            continue
+        kind = theirs[entry["name"]][0]
+        for choice in entry.get("enum", []):
+            msgspec.convert(choice, kind)
+        for edge, beyond in ((entry.get("min"), -1), (entry.get("max"), 1)):
+            if edge is not None:
+                msgspec.convert(edge, kind)
+                with pytest.raises(msgspec.ValidationError):
+                    msgspec.convert(edge + beyond, kind)
+
+
+def test_the_backends_are_the_same_on_both_sides(lua_schema):
+    ours = next(entry for entry in lua_schema["config"] if entry["name"] == "default_backend")
+    assert ours["enum"] == ["auto", *BACKENDS]
+
+
+def test_the_fields_of_a_request_are_the_same_on_both_sides(lua_schema):
+    ours = {entry["name"] for entry in lua_schema["request"]}
+    theirs = set(GenerateRequest.__struct_fields__) - NOT_YET - {"prompt", "job_id"}
+    assert ours == theirs
+
+
+def test_the_readme_of_the_tags_is_not_kept():
+    assert "doc/tags" in Path(ROOT / ".gitignore").read_text()
