@@ -23,9 +23,7 @@ PROMPTS = (
     "lofi house with strings and bells",
     "sad felt piano ballad",
 )
-ONE_THREAD = {
-    f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM", "BLIS")
-}
+ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM", "BLIS")}
 
 
 def measure_here(prompt: str, seconds: int) -> dict[str, float]:

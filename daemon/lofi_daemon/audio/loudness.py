@@ -17,6 +17,7 @@ Audio = NDArray[np.floating]
 
 _GATE_LUFS = -70.0
 _RING_SECONDS = 0.13  # after which the weighting filter's response is below −200 dB
+_STRETCH = 8_192
 _GUARD = 512  # samples at either end of a stretch where interpolation is not yet exact
 
 
@@ -33,7 +34,7 @@ def integrated_lufs(audio: Audio, rate: int, *, step: Callable[[], None] = lambd
 def loudness_range(audio: Audio, rate: int) -> float:
     """LRA in LU: how far soft and loud passages of 3 s lie apart; 0 if there are fewer than two."""
     blocks = _windows(_hop_energies(audio, rate, lambda: None), 30)
-    blocks = blocks[blocks > _power(_GATE_LUFS)]
+    blocks = blocks[blocks > lufs_to_power(_GATE_LUFS)]
     if len(blocks) < 2:
         return 0.0
     loud = blocks[blocks > blocks.mean() * 10 ** (-20 / 10)]
@@ -41,25 +42,32 @@ def loudness_range(audio: Audio, rate: int) -> float:
     return float(high - low)
 
 
-def true_peak_dbtp(audio: Audio, *, above: float = 0.0, step: Callable[[], None] = lambda: None) -> float:
+def true_peak_dbtp(audio: Audio, *, within_db: float = 6.0, step: Callable[[], None] = lambda: None) -> float:
     """Largest magnitude of the four times oversampled signal in dBTP; −inf for silence.
 
-    Stretches whose samples all stay below ``above`` (linear) are passed over: a caller who only asks
-    whether a ceiling is broken need not pay for quiet passages. ``step`` as in ``integrated_lufs``.
+    Stretches of audio whose samples stay ``within_db`` below the loudest sample of all are passed over:
+    interpolation does not add as much. ``step`` as in ``integrated_lufs``.
     """
+    starts = range(0, len(audio), _STRETCH)
+    peaks = [float(np.abs(audio[start : start + _STRETCH]).max()) for start in starts]
+    threshold = max(peaks, default=0.0) * 10 ** (-within_db / 20)
     highest = 0.0
-    stretch = 8_192
-    for start in range(0, len(audio), stretch):
+    for start, peak in zip(starts, peaks, strict=True):
         step()
-        if np.abs(audio[start : start + stretch]).max(initial=0.0) < above:
+        if peak == 0 or peak < threshold:
             continue
         begin = start - _GUARD
-        padded = np.zeros((stretch + 2 * _GUARD, audio.shape[1]), np.float32)
-        source = audio[max(begin, 0) : start + stretch + _GUARD]
+        padded = np.zeros((_STRETCH + 2 * _GUARD, audio.shape[1]), np.float32)
+        source = audio[max(begin, 0) : start + _STRETCH + _GUARD]
         offset = max(-begin, 0)
         padded[offset : offset + len(source)] = source
         highest = max(highest, _stretch_peak(np.ascontiguousarray(padded.T)))
     return float(20 * np.log10(highest)) if highest > 0 else float("-inf")
+
+
+def lufs_to_power(lufs: float) -> float:
+    """The K-weighted mean square, summed over channels, that a loudness stands for."""
+    return float(10 ** ((lufs + 0.691) / 10))
 
 
 def weighted_power(spectrum: NDArray[np.complexfloating], size: int, rate: int) -> float:
@@ -85,7 +93,8 @@ def _stretch_peak(channels: NDArray[np.float32]) -> float:
 @lru_cache(maxsize=8)
 def _shift(size: int, quarter: int) -> NDArray[np.complex64]:
     """Response that moves a signal by ``quarter`` quarters of a sample."""
-    return np.exp(2j * np.pi * np.arange(size // 2 + 1) * (quarter / 4 / size)).astype(np.complex64)
+    turn = 2j * np.pi * quarter / 4 / size
+    return np.asarray(np.exp(turn * np.arange(size // 2 + 1)), np.complex64)
 
 
 def _hop_energies(audio: Audio, rate: int, step: Callable[[], None]) -> NDArray[np.float64]:
@@ -117,11 +126,11 @@ def _windows(energies: NDArray[np.float64], length: int) -> NDArray[np.float64]:
     """Mean of every ``length`` successive hops."""
     if len(energies) < length:
         return np.zeros(0)
-    return np.lib.stride_tricks.sliding_window_view(energies, length).mean(1)
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(energies, length).mean(1))
 
 
 def _gated(blocks: NDArray[np.float64], relative_db: float) -> float | None:
-    heard = blocks[blocks > _power(_GATE_LUFS)]
+    heard = blocks[blocks > lufs_to_power(_GATE_LUFS)]
     if not len(heard):
         return None
     loud = heard[heard > heard.mean() * 10 ** (relative_db / 10)]
@@ -130,10 +139,6 @@ def _gated(blocks: NDArray[np.float64], relative_db: float) -> float | None:
 
 def _lufs(power: NDArray[np.float64] | np.float64) -> NDArray[np.float64]:
     return -0.691 + 10 * np.log10(power)
-
-
-def _power(lufs: float) -> float:
-    return float(10 ** ((lufs + 0.691) / 10))
 
 
 @lru_cache(maxsize=4)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import msgspec
-import soundfile
+import soundfile  # type: ignore[import-untyped]
 
 from ...errors import LofiError
 from .composer import compose

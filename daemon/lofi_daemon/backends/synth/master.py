@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...audio.loudness import integrated_lufs, true_peak_dbtp
-from .units import RATE, Samples, amplitude
+from .units import RATE, Samples, amplitude, joined
 
 TARGET_LUFS = -16.0
 CEILING_DBTP = -1.0
@@ -62,7 +63,7 @@ def master(
         assert lufs is not None
         if not limited or abs(TARGET_LUFS - lufs) < _CLOSE_ENOUGH_LU:
             break
-    peak = true_peak_dbtp(audio, above=amplitude(CEILING_DBTP - 4), step=step)
+    peak = true_peak_dbtp(audio, within_db=3.0, step=step)
     excess = peak - (CEILING_DBTP - _MARGIN_DB)
     if excess > 0:
         _scale(buffers, amplitude(-excess))
@@ -114,11 +115,10 @@ def _limit(buffers: Sequence[Samples], gain: float, step: Callable[[], None]) ->
     held = np.minimum(np.minimum.accumulate(held - slope) + slope, 0.0)
     curve = (10 ** (_smooth(held, _LOOKAHEAD - 1)[_LOOKAHEAD:] / 20) * gain).astype(np.float32)
 
-    ramp = np.arange(_HOP, dtype=np.float32) / _HOP
     for start in range(0, len(audio), _BLOCK):
         first = start // _HOP
         ends = curve[first : first + _BLOCK // _HOP + 1]
-        gains = (ends[:-1, None] + (ends[1:] - ends[:-1])[:, None] * ramp).reshape(-1)
+        gains = joined(ends, _HOP)
         for buffer in buffers:
             part = buffer[start : start + _BLOCK]
             part *= gains[: len(part), None]
@@ -139,7 +139,7 @@ def _hop_peaks(audio: Samples) -> Samples:
     return peaks
 
 
-def _windowed_minimum(values: np.ndarray, radius: int) -> np.ndarray:
+def _windowed_minimum(values: NDArray[np.float64], radius: int) -> NDArray[np.float64]:
     lowest = values.copy()
     for shift in range(1, radius + 1):
         np.minimum(lowest[shift:], values[:-shift], out=lowest[shift:])
@@ -147,7 +147,7 @@ def _windowed_minimum(values: np.ndarray, radius: int) -> np.ndarray:
     return lowest
 
 
-def _smooth(values: np.ndarray, radius: int) -> np.ndarray:
+def _smooth(values: NDArray[np.float64], radius: int) -> NDArray[np.float64]:
     """Moving average under a Hann window of 2·radius + 1 points."""
     window = np.hanning(2 * radius + 3)[1:-1]
     window /= window.sum()

@@ -16,7 +16,7 @@ import numpy as np
 from ...audio.loudness import weighted_power
 from .effects.convolver import BLOCK, SIZE, OverlapAdd, Partitioned, spectrum
 from .effects.duck import Duck
-from .effects.filters import highpass, lowpass
+from .effects.filters import highpass, lowpass, peaking
 from .effects.reverb import impulse_response
 from .effects.sweep import Sweep
 from .score import LayerName, Note, Score, Voice
@@ -27,6 +27,7 @@ Group = Literal["drums", "bass", "keys", "lead", "pad"]
 GROUPS: tuple[Group, ...] = ("drums", "bass", "keys", "lead", "pad")
 
 _MASTER_HIGHPASS_HZ = 28.0
+_MASTER_BELLS = ((230.0, -1.2, 0.7), (2_800.0, 1.8, 0.5))  # Hz, dB, Q: less mud, more presence
 _MONO_BELOW_HZ = 160.0  # a 24 dB slope: nothing is left of the side at 120
 
 
@@ -46,9 +47,9 @@ class Strip:
 STRIPS: Mapping[LayerName, Strip] = {
     "keys": Strip("keys", 6.0, spread=0.2, send=0.3, duck=1.0),
     "lead": Strip("lead", 4.5, pan=0.08, send=0.42, duck=0.3),
-    "bass": Strip("bass", 8.0, duck=0.9),
+    "bass": Strip("bass", 7.2, duck=0.9),
     "pad": Strip("pad", -2.0, send=0.5, duck=1.0),
-    "kick": Strip("drums", -4.0, send=0.02),
+    "kick": Strip("drums", -4.5, send=0.02),
     "snare": Strip("drums", -3.5, pan=-0.03, send=0.13),
     "hat": Strip("drums", -8.0, pan=0.25, send=0.06),
     "shaker": Strip("drums", -9.0, pan=-0.35, send=0.08),
@@ -102,6 +103,8 @@ def mix_music(score: Score, bank: NoteBank, frames: int, groups: Sequence[Group]
         if STRIPS[layer].group in groups
     ]
     response = lowpass(SIZE, mix.lowpass_hz) * highpass(SIZE, _MASTER_HIGHPASS_HZ)
+    for hz, db, q in _MASTER_BELLS:
+        response *= peaking(SIZE, hz, db, q)
     mono_below = highpass(SIZE, _MONO_BELOW_HZ) ** 2
     reverb = Partitioned(impulse_response(mix.reverb, mix.reverb_time_scale, mix.lowpass_hz))
     back = (OverlapAdd(), OverlapAdd())

@@ -6,20 +6,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ...audio.loudness import lufs_to_power
 from .effects.convolver import BLOCK
+from .effects.rider import average, ride
 from .effects.tape import Transport, saturation_gain
 from .master import master
 from .mix import GROUPS, Group, keys_of, mix_music
 from .score import Score
 from .textures import Textures
-from .units import RATE, Samples, amplitude
+from .units import RATE, Samples
 from .voices.bank import NoteBank
 
 STEMS: tuple[str, ...] = (*GROUPS, "texture")
 
 _NOMINAL_LUFS = -18.0  # what textures are set against in a track without music
-_SILENCE = 1e-10
 _PASSES = 6  # over the blocks: mix, tape, and what the master measures and changes
 
 
@@ -60,49 +62,49 @@ def render(
     for key in keys:
         bank.get(key)
         progress.advance()
-    music, loudness = _record(score, bank, frames, GROUPS, progress)
+    music, powers = _record(score, bank, frames, GROUPS, progress)
     parts: dict[str, Samples] = {}
     if stems:
         parts = {group: _record(score, bank, frames, (group,), progress)[0] for group in GROUPS}
         parts["texture"] = np.zeros_like(music)
-    _tape(score, music, parts, loudness, progress)
-    level = master(music, raise_level=loudness is not None, companions=tuple(parts.values()), step=progress.advance)
+    _tape(score, music, parts, powers, progress)
+    has_music = average(powers) is not None
+    level = master(music, raise_level=has_music, companions=tuple(parts.values()), step=progress.advance)
     return Mastered(music, RATE, level.lufs, level.true_peak_db, parts if stems else None)
 
 
 def _record(
     score: Score, bank: NoteBank, frames: int, groups: Sequence[Group], progress: _Progress
-) -> tuple[Samples, float | None]:
-    """The music of ``groups`` without tape, [frames, 2]; its loudness in LUFS, None if there is none."""
+) -> tuple[Samples, NDArray[np.float64]]:
+    """The music of ``groups`` without tape, [frames, 2], and the K-weighted power of each of its blocks."""
     audio = np.empty((frames, 2), np.float32)
     powers = []
     for block in mix_music(score, bank, frames, groups):
         part = audio[block.start : block.start + BLOCK]
         np.add(block.mid[: len(part)], block.side[: len(part)], out=part[:, 0])
         np.subtract(block.mid[: len(part)], block.side[: len(part)], out=part[:, 1])
-        powers.append(block.power / BLOCK)
+        powers.append(block.power / len(part))
         progress.advance()
-    power = np.array(powers)
-    heard = power[power > _SILENCE]
-    if not len(heard):
-        return audio, None
-    heard = heard[heard > heard.mean() / 10]
-    return audio, float(-0.691 + 10 * np.log10(heard.mean()))
+    return audio, np.array(powers)
 
 
-def _tape(score: Score, music: Samples, stems: dict[str, Samples], loudness: float | None, progress: _Progress) -> None:
-    """Add what surrounds the music, and play it all from a cassette; in place."""
+def _tape(
+    score: Score, music: Samples, stems: dict[str, Samples], powers: NDArray[np.float64], progress: _Progress
+) -> None:
+    """Ride the level, add what surrounds the music, and play it all from a cassette; in place."""
     mix, frames = score.mix, len(music)
-    scale = amplitude(_NOMINAL_LUFS - (_NOMINAL_LUFS if loudness is None else loudness))
-    # One channel's RMS of music at the nominal loudness.
-    textures = Textures(mix, score.seed, frames, amplitude(_NOMINAL_LUFS + 0.691) / np.sqrt(2))
+    nominal = lufs_to_power(_NOMINAL_LUFS)
+    faders = ride(powers) * np.sqrt(nominal / (average(powers) or nominal))
+    # Textures are set against the RMS of one of the two channels.
+    textures = Textures(mix, score.seed, frames, float(np.sqrt(nominal / 2)))
     transports = [(buffer, Transport(score.seed, mix.wow, frames)) for buffer in (music, *stems.values())]
-    for start in range(0, frames, BLOCK):
+    for index, start in enumerate(range(0, frames, BLOCK)):
         block = music[start : start + BLOCK]
+        fader = np.linspace(faders[index], faders[index + 1], BLOCK, endpoint=False, dtype=np.float32)
+        for buffer, _ in transports:
+            buffer[start : start + BLOCK] *= fader[: len(block), None]
         surroundings = np.zeros_like(block)
         textures.add(start, surroundings)
-        for buffer, _ in transports:
-            buffer[start : start + BLOCK] *= np.float32(scale)
         block += surroundings
         if stems:
             stems["texture"][start : start + BLOCK] = surroundings

@@ -9,8 +9,8 @@ from scipy.fft import irfft, next_fast_len, rfft
 
 from .effects.filters import bins, rolloff, rolloff_below
 from .score import Mix
-from .units import RATE, Samples, amplitude, cyclic
-from .voices.tone import noise_loop, rms, seconds
+from .units import RATE, Samples, amplitude, cyclic, joined
+from .voices.tone import noise_loop, peak, rms, seconds
 
 _HISS_DB = -43.0
 _LOOP = 393_216  # 8.9 s: longer than anyone remembers noise; factors of 2 and 3 for the FFT
@@ -61,8 +61,7 @@ class _Loop:
             hop = RATE // 10
             first, last = start // hop, (start + frames) // hop + 2
             ends = self._gain[first:last]
-            ramp = np.arange(hop, dtype=np.float32) / np.float32(hop)
-            gain = (ends[:-1, None] + (ends[1:] - ends[:-1])[:, None] * ramp).reshape(-1)
+            gain = joined(ends, hop)
             offset = start - first * hop
             wrapped *= gain[offset : offset + frames, None]
         block += wrapped
@@ -113,7 +112,7 @@ def _pop(rng: np.random.Generator) -> Samples:
     size = next_fast_len(2 * frames, real=True)
     smooth: Samples = irfft(rfft(tick, size) * (1 / (1 + 1j * bins(size) / 7_000)), size)[:frames]
     smooth[-rise:] *= np.linspace(1, 0, rise, dtype=np.float32)
-    return smooth / np.abs(smooth).max()
+    return smooth / peak(smooth)
 
 
 class _Thunder:
@@ -144,7 +143,9 @@ def _roll(rng: np.random.Generator) -> Samples:
     t = seconds(frames)
     swell = np.minimum(t / np.float32(0.35), 1) ** 2 * np.exp(-t / np.float32(1.5))
     swell *= np.minimum((np.float32(6.0) - t) / np.float32(1.0), 1)
-    return rumble * claps * swell
+    rumble *= claps
+    rumble *= swell
+    return rumble
 
 
 def _coloured(seed: int, kind: int, shape: Callable[[Samples], Samples]) -> Samples:
@@ -155,8 +156,9 @@ def _coloured(seed: int, kind: int, shape: Callable[[Samples], Samples]) -> Samp
     low = rolloff(bins(_LOOP), 200, 3)
     middle = noise_loop(rng, _LOOP, magnitude)
     side = noise_loop(rng, _LOOP, magnitude * (1 - low))
-    loop = np.stack([middle + side, middle - side], axis=1)
-    return loop / rms(loop)
+    loop: Samples = np.stack([middle + side, middle - side], axis=1)
+    loop /= rms(loop)
+    return loop
 
 
 def _rain(seed: int) -> Samples:
@@ -172,7 +174,8 @@ def _rain(seed: int) -> Samples:
         pan = rng.uniform(-0.9, 0.9)
         loop[at : at + frames, 0] += drop * np.float32(3 * np.sqrt((1 - pan) / 2))
         loop[at : at + frames, 1] += drop * np.float32(3 * np.sqrt((1 + pan) / 2))
-    return loop / rms(loop)
+    loop /= rms(loop)
+    return loop
 
 
 def _drift(seed: int, kind: int, frames: int, hz: float, depth: float) -> Samples:

@@ -21,6 +21,13 @@ def hertz(pitch: float) -> float:
     return float(440.0 * 2.0 ** ((pitch - 69.0) / 12.0))
 
 
+def joined(points: Samples, hop: int) -> Samples:
+    """Straight lines through ``points``, ``hop`` samples apart; ends before the last of them."""
+    ramp = np.arange(hop, dtype=np.float32) / np.float32(hop)
+    lines: Samples = points[:-1, None] + (points[1:] - points[:-1])[:, None] * ramp
+    return lines.reshape(-1)
+
+
 def cyclic(loop: Samples, start: int, frames: int, axis: int = 0) -> Samples:
     """``frames`` samples of an endless ``loop`` from ``start`` on, as a new array."""
     size = loop.shape[axis]

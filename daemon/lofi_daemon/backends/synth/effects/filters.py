@@ -8,7 +8,6 @@ formulae for audio EQ biquad filter coefficients".
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..units import RATE, Samples, Spectrum
 
@@ -22,38 +21,66 @@ def bins(size: int) -> Samples:
 
 def lowpass(size: int, hz: float, q: float = BUTTERWORTH) -> Spectrum:
     """12 dB an octave above ``hz``; the response at ``bins(size)``."""
-    return _biquad(size, hz, q, np.array([0.5, 1.0, 0.5]), -1.0)
+    return _pass(size, hz, q, 1.0)
 
 
 def highpass(size: int, hz: float, q: float = BUTTERWORTH) -> Spectrum:
     """12 dB an octave below ``hz``; the response at ``bins(size)``."""
-    return _biquad(size, hz, q, np.array([0.5, -1.0, 0.5]), 1.0)
+    return _pass(size, hz, q, -1.0)
 
 
-def _biquad(size: int, hz: float, q: float, shape: NDArray[np.float64], sign: float) -> Spectrum:
-    """``shape`` times (1 ∓ cos ω) is the numerator both cookbook filters share."""
+def peaking(size: int, hz: float, db: float, q: float) -> Spectrum:
+    """A bell of ``db`` around ``hz``; causal, unlike ``bell``. The response at ``bins(size)``."""
+    omega, alpha = _corner(hz, q)
+    gain = 10 ** (db / 40)
+    above = (1 + alpha * gain, -2 * np.cos(omega), 1 - alpha * gain)
+    below = (1 + alpha / gain, -2 * np.cos(omega), 1 - alpha / gain)
+    return _response(size, above, below)
+
+
+Coefficients = tuple[float, float, float]
+
+
+def _pass(size: int, hz: float, q: float, sign: float) -> Spectrum:
+    omega, alpha = _corner(hz, q)
+    edge = (1 - sign * np.cos(omega)) / 2
+    above = (edge, 2 * sign * edge, edge)
+    return _response(size, above, (1 + alpha, -2 * np.cos(omega), 1 - alpha))
+
+
+def _corner(hz: float, q: float) -> tuple[float, float]:
     omega = 2 * np.pi * min(hz, 0.49 * RATE) / RATE
-    alpha = np.sin(omega) / (2 * q)
-    numerator = shape * (1 + sign * np.cos(omega))
-    denominator = np.array([1 + alpha, -2 * np.cos(omega), 1 - alpha])
+    return omega, float(np.sin(omega) / (2 * q))
+
+
+def _response(size: int, above: Coefficients, below: Coefficients) -> Spectrum:
+    """Of the biquad with these numerator and denominator coefficients."""
     delay = np.exp(-2j * np.pi * np.arange(size // 2 + 1) / size)
-    response = (numerator[0] + delay * (numerator[1] + delay * numerator[2])) / (
-        denominator[0] + delay * (denominator[1] + delay * denominator[2])
-    )
-    return response.astype(np.complex64)
+    response: Spectrum = (
+        (above[0] + delay * (above[1] + delay * above[2])) / (below[0] + delay * (below[1] + delay * below[2]))
+    ).astype(np.complex64)
+    return response
 
 
 def bell(hz: Samples, centre: float, octaves: float) -> Samples:
     """A Gaussian bump of height 1 over log frequency, ``octaves`` wide (standard deviation)."""
-    distance = np.log2(np.maximum(hz, 1.0) / centre) / octaves
-    return np.exp(-0.5 * distance * distance)
+    distance = np.log2(np.maximum(hz, np.float32(1.0)) / np.float32(centre)) / np.float32(octaves)
+    result: Samples = np.exp(np.float32(-0.5) * distance * distance)
+    return result
 
 
 def rolloff(hz: Samples, corner: float, order: float) -> Samples:
     """Butterworth-like magnitude: 1 below ``corner``, falling ``6·order`` dB an octave above."""
-    return 1 / np.sqrt(1 + (hz / corner) ** (2 * order))
+    return _flank(hz / np.float32(corner), order)
 
 
 def rolloff_below(hz: Samples, corner: float, order: float) -> Samples:
-    """Mirror image of ``rolloff``: 1 above ``corner``, falling below, 0 at 0 Hz."""
-    return 1 / np.sqrt(1 + (corner / np.maximum(hz, 1.0)) ** (2 * order))
+    """Mirror image of ``rolloff``: 1 above ``corner``, falling below."""
+    ratio: Samples = np.maximum(hz, np.float32(1.0))
+    np.divide(np.float32(corner), ratio, out=ratio)
+    return _flank(ratio, order)
+
+
+def _flank(ratio: Samples, order: float) -> Samples:
+    result: Samples = 1 / np.sqrt(1 + ratio ** np.float32(2 * order))
+    return result

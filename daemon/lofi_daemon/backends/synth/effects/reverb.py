@@ -7,11 +7,13 @@ is a diagonal plus rank one, so Sherman–Morrison gives the response in closed 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len
 
 from ..units import RATE, Samples
@@ -68,12 +70,11 @@ def impulse_response(
     state = inverse * (1 - 0.25 * total / (1 + 0.25 * total))
 
     send = np.exp(delay * RATE * room.predelay) * lowpass(size, lowpass_hz) * highpass(size, highpass_hz)
-    for length, gain in _DIFFUSERS:
+    for length, feedback in _DIFFUSERS:
         echo = np.exp(delay * length)
-        send *= (echo - gain) / (1 - gain * echo)
-    send *= rolloff(hz, 11_000, 2)
-    left = sum(sign * line for sign, line in zip(_OUT_LEFT, state, strict=True)) * send
-    right = sum(sign * line for sign, line in zip(_OUT_RIGHT, state, strict=True)) * send
+        send *= (echo - feedback) / (1 - feedback * echo)
+    send *= rolloff(bins(size), 11_000, 2)
+    left, right = (_tapped(state, signs) * send for signs in (_OUT_LEFT, _OUT_RIGHT))
     mid, side = (irfft(half, size)[: int(RATE * longest)] for half in ((left + right) / 2, (left - right) / 2))
     fade = np.cos(np.linspace(0, np.pi / 2, len(mid) // 4)) ** 2
     scale = 1 / np.sqrt(np.sum(mid * mid))
@@ -81,3 +82,10 @@ def impulse_response(
         part[-len(fade) :] *= fade
         part *= scale
     return mid.astype(np.float32), side.astype(np.float32)
+
+
+def _tapped(lines: NDArray[np.complex128], signs: Sequence[int]) -> NDArray[np.complex128]:
+    total = np.zeros(lines.shape[1], np.complex128)
+    for sign, line in zip(signs, lines, strict=True):
+        total += sign * line
+    return total

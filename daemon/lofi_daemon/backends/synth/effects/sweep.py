@@ -71,7 +71,7 @@ class Sweep:
         if not inside.any():
             ends = np.interp([begin, end], self._times, self._octaves)
             return np.linspace(ends[0], ends[1], BLOCK)
-        return np.interp((start + np.arange(BLOCK)) / RATE, self._times, self._octaves)
+        return np.asarray(np.interp((start + np.arange(BLOCK)) / RATE, self._times, self._octaves))
 
     def _filter(
         self, mid: Samples, side: Samples, bands: list[tuple[Samples | None, float | None]]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..units import RATE, Samples
+from ..units import RATE, Samples, joined
 
 _DRIVE = 1.25
 # (deviation in seconds, Hz): speed varies by ±.2, .17 and .05 %; beyond .5 % it turns seasick.
@@ -30,7 +30,7 @@ def saturation_gain(block: Samples, amount: float) -> Samples:
     # tanh(x)/x loses its digits near 0, where it is 1 − x²/3.
     small = np.abs(pushed) < 1e-2
     pushed[small] = 1e-2
-    gain = np.tanh(pushed)
+    gain: Samples = np.tanh(pushed)
     gain /= pushed
     if small.any():
         tiny = block[small] * drive
@@ -53,7 +53,7 @@ class Transport:
         knots = np.arange(int(seconds[-1]) + 3)
         delay += _DRIFT_SECONDS * (1 + np.interp(seconds, knots, rng.uniform(-1, 1, len(knots))))
         self._delay = (amount * delay * RATE + _GUARD).astype(np.float32)
-        self._delay = np.minimum(self._delay, _HISTORY - 2 * _GUARD)
+        np.minimum(self._delay, np.float32(_HISTORY - 2 * _GUARD), out=self._delay)
         self._still = amount == 0
         self._history = np.zeros(_HISTORY, np.complex64)
 
@@ -64,13 +64,12 @@ class Transport:
         frames = len(block)
         index = start // _HOP
         ends = self._delay[index : index + frames // _HOP + 2]
-        ramp = np.arange(_HOP, dtype=np.float32) / _HOP
-        delay = (ends[:-1, None] + (ends[1:] - ends[:-1])[:, None] * ramp).reshape(-1)[:frames]
+        delay = joined(ends, _HOP)[:frames]
 
         stereo = block.view(np.complex64).reshape(-1)  # one gather fetches both channels
         source = np.concatenate([self._history, stereo])
         whole = np.floor(delay)
-        fraction = whole + 1 - delay  # how far past sample i0 we read
+        fraction: Samples = whole + 1 - delay  # how far past sample i0 we read
         at = np.arange(_HISTORY - 1, _HISTORY - 1 + frames) - whole.astype(np.int64)
         self._history = source[-_HISTORY:].copy()
         stereo[:] = 0

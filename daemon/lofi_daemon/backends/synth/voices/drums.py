@@ -7,7 +7,7 @@ from scipy.fft import irfft, next_fast_len, rfft
 
 from ..effects.filters import bell, bins, rolloff, rolloff_below
 from ..units import RATE, Samples
-from .tone import TAU, Shape, decay, ease_in, ease_out, noise, partials, peak, seconds, stream
+from .tone import TAU, Shape, decay, ease_in, ease_out, noise, partials, peak, rms, seconds, stream
 
 # Ratios of the partials of a thin cymbal struck on its bow; any inharmonic crowd does.
 _CYMBAL = (1.0, 1.342, 1.521, 1.787, 2.093, 2.331, 2.713, 3.137, 3.557, 4.019)
@@ -80,7 +80,10 @@ def ride(velocity: float, take: int) -> Samples:
     wash = noise(stream(15, take), frames, band(2_800, 8_500, slope=1.5)) * decay(frames, 0.38)
     wash *= 1 - np.float32(0.8) * decay(frames, 0.02)
     ping = partials(
-        [2_130 * ratio for ratio in _CYMBAL], [0.4 / ratio for ratio in _CYMBAL], [0.1 / r for r in _CYMBAL], frames
+        [2_130 * ratio for ratio in _CYMBAL],
+        [0.4 / ratio for ratio in _CYMBAL],
+        [0.07 / ratio for ratio in _CYMBAL],
+        frames,
     )
     stick = _burst(take, 16, 0.03, band(3_000, 9_000), tau=0.004)
     ping[: len(stick)] += np.float32(0.08 + 0.08 * velocity) * stick
@@ -99,8 +102,11 @@ def shaker(velocity: float, take: int) -> Samples:
 def crush(hit: Samples, wet: float) -> Samples:
     """As an early sampler would hold it: 12 bits, 26 kHz without an output filter. ``wet`` 0…1."""
     held = (np.arange(len(hit)) * (26_000 / RATE)).astype(np.int64) * (RATE / 26_000)
-    coarse = np.round(hit[held.astype(np.int64)] * np.float32(2_048)) / np.float32(2_048)
-    return hit + np.float32(wet) * (coarse - hit)
+    coarse: Samples = hit[held.astype(np.int64)]
+    coarse *= np.float32(2_048)
+    np.round(coarse, out=coarse)
+    coarse /= np.float32(2_048)
+    return hit + (coarse - hit) * np.float32(wet)
 
 
 def band(low: float, high: float, slope: float = 2) -> Shape:
@@ -126,13 +132,13 @@ def _cymbal(take: int, kind: int, length: float, tau: float, low: float, high: f
         metal += np.sign(np.sin(t * (TAU * np.float32(2_050 * ratio)) + np.float32(take)))
     hiss = noise(stream(kind, take), frames, band(low, high, slope=3))
     tone = _filtered(metal, band(low, high, slope=3))
-    return _finish((hiss + tone) * decay(frames, tau), rise=0.0008)
+    return _finish((hiss + np.float32(0.6) * tone) * decay(frames, tau), rise=0.0008)
 
 
 def _filtered(samples: Samples, shape: Shape) -> Samples:
     size = next_fast_len(len(samples), real=True)
     result: Samples = irfft(rfft(samples, size) * shape(bins(size)), size)[: len(samples)]
-    return result / np.sqrt(np.mean(result * result))
+    return result / rms(result)
 
 
 def _finish(hit: Samples, rise: float, fall: float = 0.02) -> Samples:

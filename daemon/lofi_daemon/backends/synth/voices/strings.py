@@ -56,7 +56,7 @@ def upright(pitch: int, velocity: float, frames: int) -> Samples:
     phase = (turns(hz, frames) + sharp) * TAU
 
     length = min(max((55 / hz) ** 0.5, 0.5), 1.3)
-    tone = np.zeros(frames, np.float32)
+    tone: Samples = np.zeros(frames, np.float32)
     for n, tau, level in (
         (1, 1.3, 1.0),
         (2, 0.6, 0.55),
@@ -68,7 +68,8 @@ def upright(pitch: int, velocity: float, frames: int) -> Samples:
         strength = level * (0.6 + 0.6 * velocity) ** (n - 1)
         tone += np.float32(strength) * decay(frames, tau * length) * np.sin(phase * np.float32(n))
     # Wood: the string drives the top plate a little into its limits.
-    tone = np.tanh(tone * np.float32(0.9)) * np.float32(1.1)
+    tone *= np.float32(0.9)
+    np.tanh(tone, out=tone)
 
     finger = min(frames, int(0.04 * RATE))
     thump = noise(stream(5, pitch), finger, lambda f: rolloff(f, 900, 2) * rolloff_below(f, 150, 2))
@@ -81,7 +82,7 @@ def sub(pitch: int, velocity: float, frames: int) -> Samples:
     """A sine with enough of its octaves to be heard on small speakers."""
     hz = hertz(pitch)
     phase = turns(hz, frames) * TAU
-    tone = np.sin(phase) + np.float32(0.32) * np.sin(2 * phase)
+    tone: Samples = np.sin(phase) + np.float32(0.32) * np.sin(2 * phase)
     tone += np.float32(0.05 + 0.16 * velocity) * np.sin(3 * phase) * decay(frames, 0.25)
     tone *= np.float32(0.75) + np.float32(0.25) * decay(frames, 0.8)
     ease_in(tone, 0.008)

@@ -25,12 +25,14 @@ def turns(hz: float, frames: int) -> Samples:
     coarse = np.arange(-(-frames // _GRID)) * (_GRID * hz / RATE)
     coarse -= np.floor(coarse)
     fine = np.arange(_GRID) * (hz / RATE)
-    return np.add.outer(coarse.astype(np.float32), fine.astype(np.float32)).reshape(-1)[:frames]
+    phase: Samples = np.add.outer(coarse.astype(np.float32), fine.astype(np.float32)).reshape(-1)[:frames]
+    return phase
 
 
 def sine(phase: Samples) -> Samples:
     """Of a phase in turns."""
-    return np.sin(phase * TAU)
+    wave: Samples = np.sin(phase * TAU)
+    return wave
 
 
 def decay(frames: int, tau: float) -> Samples:
@@ -38,7 +40,8 @@ def decay(frames: int, tau: float) -> Samples:
     fine = np.exp(-np.arange(_GRID) / (tau * RATE))
     coarse = np.exp(-np.arange(-(-frames // _GRID)) * (_GRID / (tau * RATE)))
     coarse[coarse < 1e-15] = 0  # denormal numbers are slow
-    return np.multiply.outer(coarse.astype(np.float32), fine.astype(np.float32)).reshape(-1)[:frames]
+    fall: Samples = np.multiply.outer(coarse.astype(np.float32), fine.astype(np.float32)).reshape(-1)[:frames]
+    return fall
 
 
 def ease_in(samples: Samples, attack: float) -> None:
