@@ -36,6 +36,10 @@ class PlayerSettings(Struct, frozen=True):
     volume: Annotated[float, Meta(ge=0, le=1)] = 0.7
 
 
+class DaemonSettings(Struct, frozen=True):
+    shared: bool = True
+
+
 class Settings(Struct, frozen=True):
     """Every knob of the daemon. Empty paths mean the platform's own folder (see the properties)."""
 
@@ -45,6 +49,7 @@ class Settings(Struct, frozen=True):
     threads: Annotated[int, Meta(ge=0, le=1024)] = 0
     cache: CacheSettings = CacheSettings()
     player: PlayerSettings = PlayerSettings()
+    daemon: DaemonSettings = DaemonSettings()
     model_path: str = ""
     ace_step_model_dir: str = ""
     ace_step_default_steps: Annotated[int, Meta(ge=1, le=200)] = 60
@@ -91,6 +96,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "LOFI_ACE_STEP_SCHEDULER": "ace_step_default_scheduler",
     "LOFI_ACE_STEP_GUIDANCE": "ace_step_default_guidance",
     "LOFI_EXECUTION_MODE": "execution_mode",
+    "LOFI_DAEMON_SHARED": "daemon.shared",
     "ACE_LATENT_DIR": "latent_dir",
     "ACE_LATENT_TTL_HOURS": "latent_ttl_hours",
 }
@@ -168,6 +174,20 @@ def load(
         values["device"], sources["device"] = "cpu", "execution_mode"
         settings = _build(values)
     return Loaded(settings, sources, tuple(problems))
+
+
+def flat(settings: Settings) -> dict[str, Any]:
+    """Every setting by its dotted key."""
+    values: dict[str, Any] = {}
+    for key in _keys():
+        group, dot, inner = key.partition(".")
+        values[key] = getattr(getattr(settings, group), inner) if dot else getattr(settings, group)
+    return values
+
+
+def log_file() -> Path:
+    """Where a shared daemon, which has no client's stderr to write to, keeps its log."""
+    return platformdirs.user_log_path(APP, appauthor=False) / "daemon.log"
 
 
 def _keys() -> dict[str, Any]:
