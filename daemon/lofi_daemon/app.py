@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from pathlib import Path
 
 from . import config, limits
@@ -121,6 +122,8 @@ async def serve_stdio(loaded: config.Loaded, source: int, sink: int, worker: tup
     ``worker`` is the command that starts the other process.
     """
     app = App(loaded, worker)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, app.leaving.set)
     splitter = Splitter()
     ended = asyncio.Event()
 

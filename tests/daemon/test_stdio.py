@@ -327,9 +327,10 @@ def test_shutdown_is_answered_then_live_jobs_are_said_to_be_cancelled(daemon):
     assert daemon.process.wait(5) == 0
 
 
-def test_sigterm_leaves_cleanly(daemon):
-    daemon.result("ping")
+def test_sigterm_says_goodbye_to_live_jobs_and_leaves(daemon):
+    job = generate(daemon, "deaf")["job_id"]
     daemon.process.send_signal(signal.SIGTERM)
+    assert daemon.end_of(job)["method"] == "generation_cancelled"
     assert daemon.process.wait(5) == 0
 
 

@@ -225,7 +225,7 @@ from lofi_daemon.player.player import Player
 async def main():
     player = Player(lambda event: None, "sounddevice")
     os.environ.update(json.loads(sys.argv[2]))
-    print((await player.play("t", sys.argv[1])).state)
+    print((await player.play("t", sys.argv[1])).state, flush=True)
 
 asyncio.run(main())
 os._exit(0)
