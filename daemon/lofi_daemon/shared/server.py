@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import signal
 import socket
 import struct
 import sys
@@ -44,6 +45,8 @@ class Server:
             return
         listener = _listen(self._place)
         self._app = App(self._loaded, self._worker)
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._app.leaving.set)
         server = await asyncio.start_unix_server(self._serve, sock=listener, limit=MAX_HELLO)
         waits = [
             asyncio.create_task(self._app.leaving.wait()),
