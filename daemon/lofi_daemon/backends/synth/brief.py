@@ -109,7 +109,7 @@ def _mode(intent: Intent, profile: Profile, dice: Dice) -> Mode:
         return "major" if roll < 0.75 or mood.valence < 0.3 else "lydian"
     if mood.colour is not None:
         return mood.colour
-    if mood.progression == "chromatic_iv":
+    if mood.progression == "bittersweet":
         return "major"
     return Dice(dice.below(1 << 30), "mode").weighted(profile.modes)
 

@@ -38,12 +38,12 @@ def fit(duration: float, bpm: float, beats: int, *, exact: bool, range_bpm: tupl
             if abs(fitted / bpm - 1) <= STRETCH or range_bpm[0] <= fitted <= range_bpm[1]:
                 beat = 60 / fitted
                 ringing = max(1, min(beats, math.ceil(RING_SEC / beat)))
-                cadence = 0 if beats * beat <= 3.7 else beats - ringing
+                cadence = 0 if beats * beat <= 4.4 else beats - ringing
                 return Fit(fitted, count, cadence)
     beat = 60 / bpm
     played = max(0, int((duration - min(RING_SEC, 0.3 * duration)) / beat + 1e-9))
     bars, cadence = divmod(played, beats)
-    if cadence == 1 and bars and duration - (played - 1) * beat <= 4.2:
+    if cadence == 1 and bars and duration - (played - 1) * beat <= 4.6:
         cadence = 0
     return Fit(bpm, bars + 1, cadence)
 
