@@ -348,15 +348,10 @@ local function names()
   return list
 end
 
---- Run `sub` with the words after it; with sub = "" the first word says which.
----@param sub string
----@param args string
-function M.run(sub, args)
-  args = vim.trim(args)
-  if sub == "" then
-    local word, rest = args:match("^(%S*)%s*(.*)$")
-    sub, args = word, rest
-  end
+--- The words after :Lofi.
+---@param line string
+function M.run(line)
+  local sub, args = vim.trim(line):match("^(%S*)%s*(.*)$")
   if sub == "" then
     sub = "status"
   end
@@ -370,18 +365,22 @@ function M.run(sub, args)
   subcommand.run(args)
 end
 
---- Completions for the last word of `line`, a command line up to the cursor.
----@param sub string
----@param line string
+--- Completions of the last word before the cursor, for :Lofi and for the commands named after a subcommand.
+---@param _ string
+---@param line string the whole command line
+---@param cursor integer
 ---@return string[]
-function M.complete(sub, line)
-  local before = line:gsub("^.-%u%a*!?%s*", "", 1) -- the command itself, and a range or modifiers before it
+function M.complete(_, line, cursor)
+  local own, before = line:sub(1, cursor):match("Lofi(%a*)%s+(.*)$")
+  local sub = own and own:lower()
   if sub == "" then
     local word, rest = before:match("^(%S+)%s+(.*)$")
     if not word then
       return starting_with(before, names())
     end
     sub, before = word, rest
+  elseif sub then
+    sub = starting_with(sub, names())[1] -- commands may be typed short: LofiGen
   end
   local subcommand = subcommands[sub]
   return subcommand and subcommand.complete and subcommand.complete(before) or {}

@@ -52,6 +52,13 @@ def test_options_reach_the_daemon(editor):
     assert params["instrumental"] is True
 
 
+@pytest.mark.parametrize("command", ["LofiGenerate", "Lofi generate", "silent LofiGen"])
+def test_a_prompt_arrives_as_it_was_typed(editor, command):
+    prompt = r"""steps 1 | it's "late" \n <args> <CR> % # ~"""
+    editor.lua("vim.cmd(...)", f"{command} {prompt}")
+    assert wait_for_event(editor, "LofiDone")[0]["prompt"] == prompt
+
+
 def test_a_seed_above_what_doubles_hold_arrives_whole(editor):
     editor.command("LofiGenerate steps 1 seed=18446744073709551615")
     assert wait_for_event(editor, "LofiDone")[0]["seed"] == "18446744073709551615"
