@@ -207,7 +207,7 @@ INSTRUMENTS: dict[str, tuple[Part, Voice | None]] = {
     "contrabass": ("bass", "upright"),
     "sub": ("bass", "sub"),
     "808": ("bass", "sub"),
-    "pad": ("pad", "pad"),
+    "pad": ("pad", None),
     "synth": ("pad", "pad"),
     "strings": ("pad", "strings"),
     "violin": ("pad", "strings"),

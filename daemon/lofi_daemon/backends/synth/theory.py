@@ -137,7 +137,7 @@ def lead_voices(
     """The voicing that moves least from ``before`` and sits nearest ``centre``.
 
     Cost: Σ|Δ| + ½·|mean − centre| + 2 per semitone clash + 3 per semitone the top note moves beyond four;
-    voicings in ``avoid`` cost 5 more, so that a returning chord may come back in another inversion.
+    voicings in ``avoid`` cost 8 more, so that a returning chord may come back in another inversion.
     """
     best: Voicing | None = None
     best_cost = 1e9
@@ -145,7 +145,7 @@ def lead_voices(
         cost = 0.5 * abs(sum(candidate) / len(candidate) - centre)
         cost += 2.0 * sum(b - a == 1 for a, b in pairwise(candidate))
         if candidate in avoid:
-            cost += 5.0
+            cost += 8.0
         if before is None:
             cost *= 4.0
         else:

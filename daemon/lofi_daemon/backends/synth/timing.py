@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 RING_SEC = 2.2
 """The last chord rings at least this long, if the piece is long enough to allow it."""
+SHORTEST_LAST_BAR_SEC = 1.9
 STRETCH = 0.02
 STEPS_PER_BEAT = 4
 
@@ -35,6 +36,8 @@ def fit(duration: float, bpm: float, beats: int, *, exact: bool, range_bpm: tupl
         bars = max(2, round(duration * bpm / (60 * beats)))
         for count in (bars, bars + 1, max(2, bars - 1)):
             fitted = count * beats * 60 / duration
+            if duration / count < SHORTEST_LAST_BAR_SEC and duration > 10:
+                continue
             if abs(fitted / bpm - 1) <= STRETCH or range_bpm[0] <= fitted <= range_bpm[1]:
                 beat = 60 / fitted
                 ringing = max(1, min(beats, math.ceil(RING_SEC / beat)))
