@@ -73,7 +73,7 @@ for round = 1, 20 do
   vim.fn.writefile(vim.split(line:rep(1000), '\\n', { trimempty = true }), path)
   local connection
   start = hrtime()
-  connection = rpc.start({ 'cat', path }, {
+  connection = rpc.start({ 'cat', path }, nil, {
     notification = function(method, params)
       state.apply(method, params)
       events.emit(method, params)

@@ -5,6 +5,7 @@ local time = require("lofi.time")
 
 local M = {}
 
+local TITLE_COLUMNS = 60
 local WARN, ERROR = vim.log.levels.WARN, vim.log.levels.ERROR
 
 ---@class lofi.Subcommand
@@ -184,19 +185,15 @@ local function status_lines(status)
   local now = status.playback
   if now.track_id then
     local clock = ("%s of %s"):format(time.clock(now.position_sec or 0), time.clock(now.duration_sec or 0))
-    add("Music", "%s: %s, %s", now.state, name_of(now.track_id), clock)
+    add("Music", "%s: %s, %s", now.state, message.cut(name_of(now.track_id), TITLE_COLUMNS), clock)
   else
     add("Music", "%s", now.message or now.state)
   end
   add("Volume", "%d %%", math.floor(now.volume * 100 + 0.5))
   local running = require("lofi.state").running()
   if status.generation then
-    add(
-      "Generating",
-      "%s, %d %%",
-      running and running.prompt or name_of(status.generation.track_id),
-      status.generation.percent or 0
-    )
+    local name = message.cut(running and running.prompt or name_of(status.generation.track_id), TITLE_COLUMNS)
+    add("Generating", "%s, %d %%", name, status.generation.percent or 0)
   else
     add("Generating", "nothing")
   end
@@ -204,7 +201,7 @@ local function status_lines(status)
   if status.cache.error then
     add("Library", "%s", status.cache.error)
   else
-    add("Library", "%d tracks, %.0f MB", status.cache.count, status.cache.bytes / 1e6)
+    add("Library", "tracks: %d, %.0f MB", status.cache.count, status.cache.bytes / 1e6)
   end
   add("Device", "%s (%s)", status.engine.device, status.engine.execution_mode)
   if state.daemon then
