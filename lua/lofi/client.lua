@@ -136,7 +136,9 @@ local function start()
   log.open()
   last_words = ""
   local started, reason
-  started, reason = rpc.start(cmd, {
+  -- Not in the editor's folder: Python must not meet the modules of a project that was only opened to be read.
+  local home = vim.uv.os_homedir()
+  started, reason = rpc.start(cmd, home and vim.fn.isdirectory(home) == 1 and home or nil, {
     notification = on_notification,
     stderr = function(text)
       last_words = text:match("([^\r\n]+)%s*$") or last_words

@@ -5,6 +5,7 @@ local time = require("lofi.time")
 
 local M = {}
 
+local TITLE_COLUMNS = 60
 local WARN, ERROR = vim.log.levels.WARN, vim.log.levels.ERROR
 
 ---@class lofi.Subcommand
@@ -184,19 +185,15 @@ local function status_lines(status)
   local now = status.playback
   if now.track_id then
     local clock = ("%s of %s"):format(time.clock(now.position_sec or 0), time.clock(now.duration_sec or 0))
-    add("Music", "%s: %s, %s", now.state, name_of(now.track_id), clock)
+    add("Music", "%s: %s, %s", now.state, message.cut(name_of(now.track_id), TITLE_COLUMNS), clock)
   else
     add("Music", "%s", now.message or now.state)
   end
   add("Volume", "%d %%", math.floor(now.volume * 100 + 0.5))
   local running = require("lofi.state").running()
   if status.generation then
-    add(
-      "Generating",
-      "%s, %d %%",
-      running and running.prompt or name_of(status.generation.track_id),
-      status.generation.percent or 0
-    )
+    local name = message.cut(running and running.prompt or name_of(status.generation.track_id), TITLE_COLUMNS)
+    add("Generating", "%s, %d %%", name, status.generation.percent or 0)
   else
     add("Generating", "nothing")
   end
@@ -204,7 +201,7 @@ local function status_lines(status)
   if status.cache.error then
     add("Library", "%s", status.cache.error)
   else
-    add("Library", "%d tracks, %.0f MB", status.cache.count, status.cache.bytes / 1e6)
+    add("Library", "tracks: %d, %.0f MB", status.cache.count, status.cache.bytes / 1e6)
   end
   add("Device", "%s (%s)", status.engine.device, status.engine.execution_mode)
   if state.daemon then
@@ -348,15 +345,10 @@ local function names()
   return list
 end
 
---- Run `sub` with the words after it; with sub = "" the first word says which.
----@param sub string
----@param args string
-function M.run(sub, args)
-  args = vim.trim(args)
-  if sub == "" then
-    local word, rest = args:match("^(%S*)%s*(.*)$")
-    sub, args = word, rest
-  end
+--- The words after :Lofi.
+---@param line string
+function M.run(line)
+  local sub, args = vim.trim(line):match("^(%S*)%s*(.*)$")
   if sub == "" then
     sub = "status"
   end
@@ -370,18 +362,22 @@ function M.run(sub, args)
   subcommand.run(args)
 end
 
---- Completions for the last word of `line`, a command line up to the cursor.
----@param sub string
----@param line string
+--- Completions of the last word before the cursor, for :Lofi and for the commands named after a subcommand.
+---@param _ string
+---@param line string the whole command line
+---@param cursor integer
 ---@return string[]
-function M.complete(sub, line)
-  local before = line:gsub("^.-%u%a*!?%s*", "", 1) -- the command itself, and a range or modifiers before it
+function M.complete(_, line, cursor)
+  local own, before = line:sub(1, cursor):match("Lofi(%a*)%s+(.*)$")
+  local sub = own and own:lower()
   if sub == "" then
     local word, rest = before:match("^(%S+)%s+(.*)$")
     if not word then
       return starting_with(before, names())
     end
     sub, before = word, rest
+  elseif sub then
+    sub = starting_with(sub, names())[1] -- commands may be typed short: LofiGen
   end
   local subcommand = subcommands[sub]
   return subcommand and subcommand.complete and subcommand.complete(before) or {}

@@ -105,7 +105,7 @@ local function report_library(status)
   if status.cache.error then
     health.error(status.cache.error, "Set cache.dir in setup() to a folder you can write.")
   else
-    health.ok(("%d tracks, %.0f MB"):format(status.cache.count, status.cache.bytes / 1e6))
+    health.ok(("tracks: %d, %.0f MB"):format(status.cache.count, status.cache.bytes / 1e6))
   end
 end
 

@@ -39,7 +39,9 @@ function M.daemon()
   local set = config.current["daemon.cmd"]
   if set then
     local cmd = type(set) == "string" and { vim.fn.expand(set) } or vim.list_slice(set)
-    if vim.fn.executable(cmd[1]) == 1 then
+    local program = vim.fn.exepath(cmd[1]) -- absolute: the daemon does not run in the editor's folder
+    if program ~= "" then
+      cmd[1] = program
       return cmd, "daemon.cmd"
     end
     return nil, ("daemon.cmd names %s, which cannot be run; mend or remove it in setup()."):format(cmd[1])

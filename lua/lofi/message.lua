@@ -5,6 +5,8 @@ local log = require("lofi.log")
 local M = {}
 
 local PREFIX = "lofi: "
+local RULER_COLUMNS = 19
+local HOLD_MS = 4000
 local HIGHLIGHT = {
   [vim.log.levels.WARN] = "WarningMsg",
   [vim.log.levels.ERROR] = "ErrorMsg",
@@ -13,6 +15,8 @@ local HIGHLIGHT = {
 ---@class lofi.Message
 ---@field text string
 ---@field level integer
+
+local held_until = 0 -- vim.uv.now(): a problem stays on screen so long
 
 local queue = {} ---@type lofi.Message[]
 local flushing = false
@@ -26,6 +30,13 @@ end
 ---@return boolean
 local function on_screen()
   return #vim.api.nvim_list_uis() > 0
+end
+
+--- Whether a line that tells of progress may be drawn: not over a command being typed, nor over a problem that
+--- has just been told.
+---@return boolean
+function M.progress_may_show()
+  return M.line_is_free() and vim.uv.now() >= held_until
 end
 
 --- `text` cut to `columns`, with `mark` at its end if anything is lost.
@@ -51,13 +62,22 @@ function M.line_is_free()
   return not mode.blocking and not mode.mode:find("^[cr]") and vim.v.vim_did_enter == 1
 end
 
+--- Columns of the last line that a message may fill. Neovim draws the ruler of a floating window there without
+--- counting it in v:echospace.
+---@return integer
+local function last_line_room()
+  local floating = vim.api.nvim_win_get_config(0).relative ~= ""
+  return floating and vim.o.ruler and math.min(vim.v.echospace, vim.o.columns - RULER_COLUMNS)
+    or vim.v.echospace
+end
+
 --- `text` cut so that it and `tail` fit into the last line, beside 'showcmd' and 'ruler'.
 ---@param text string
 ---@param tail? string what may not be cut
 ---@return string
 function M.fit(text, tail)
   tail = tail or ""
-  local room = math.max(vim.v.echospace - vim.fn.strdisplaywidth(tail), 10)
+  local room = math.max(last_line_room() - vim.fn.strdisplaywidth(tail), 10)
   if not on_screen() or vim.fn.strdisplaywidth(text) <= room then
     return text .. tail
   end
@@ -123,8 +143,11 @@ function flush()
   end
   local worst = batch[1]
   for _, message in ipairs(batch) do
-    worst = message.level > worst.level and message or worst
+    worst = message.level >= worst.level and message or worst
     keep(message.text)
+  end
+  if worst.level >= vim.log.levels.WARN then
+    held_until = vim.uv.now() + HOLD_MS
   end
   local more = #batch > 1 and (" (+%d in :messages)"):format(#batch - 1) or ""
   M.show(M.fit(worst.text, more), HIGHLIGHT[worst.level])

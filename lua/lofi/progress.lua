@@ -8,6 +8,7 @@ local time = require("lofi.time")
 local M = {}
 
 local BAR_CELLS = 14
+local TITLE_COLUMNS = 40
 
 ---@param percent integer
 ---@return string
@@ -41,7 +42,7 @@ local shown = ""
 
 ---@param job lofi.Job?
 local function show(job)
-  if config.current.progress ~= "cmdline" or not job or not message.line_is_free() then
+  if config.current.progress ~= "cmdline" or not job or not message.progress_may_show() then
     return
   end
   local line = M.line(job)
@@ -54,7 +55,8 @@ end
 ---@param prompt string?
 ---@return string
 local function quoted(prompt)
-  return config.current.ascii and ('"%s"'):format(prompt or "") or ("“%s”"):format(prompt or "")
+  prompt = message.cut(prompt or "", TITLE_COLUMNS)
+  return config.current.ascii and ('"%s"'):format(prompt) or ("“%s”"):format(prompt)
 end
 
 local function on_progress(params)

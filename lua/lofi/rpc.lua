@@ -63,9 +63,10 @@ Connection.__index = Connection
 
 --- Start `cmd` and talk to it. Raises nothing; the second value says why it could not start.
 ---@param cmd string[]
+---@param cwd string? the process runs there
 ---@param handlers lofi.rpc.Handlers
 ---@return lofi.Connection?, string? reason
-function M.start(cmd, handlers)
+function M.start(cmd, cwd, handlers)
   local self = setmetatable({
     _handlers = handlers,
     _pending = {},
@@ -80,6 +81,7 @@ function M.start(cmd, handlers)
     _finished = false,
   }, Connection)
   local ok, process = pcall(vim.system, cmd, {
+    cwd = cwd,
     stdin = true,
     text = false,
     stdout = function(_, data)
@@ -207,7 +209,11 @@ function Connection:_drain()
     self._head = self._head + 1
     self:_handle(line)
     if vim.uv.hrtime() > deadline then
-      self:_drain_soon()
+      -- by way of the loop: vim.schedule alone would go on before keys are looked at
+      self._draining = true
+      vim.defer_fn(function()
+        self:_drain()
+      end, 1)
       return
     end
   end

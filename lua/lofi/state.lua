@@ -45,13 +45,20 @@ local order = {} ---@type string[]
 ---@type fun()
 M.on_change = function() end
 
+--- Prompts are shown where only one line has room.
+---@param prompt string
+---@return string
+local function one_line(prompt)
+  return (vim.trim(prompt):gsub("[%s%c]+", " "))
+end
+
 ---@param id string?
 ---@param prompt string?
 function M.remember(id, prompt)
   if not id or not prompt or titles[id] then
     return
   end
-  titles[id] = prompt
+  titles[id] = one_line(prompt)
   order[#order + 1] = id
   if #order > KNOWN_TRACKS then
     titles[table.remove(order, 1)] = nil
@@ -107,7 +114,7 @@ end
 ---@param prompt string
 function M.add_job(id, prompt)
   if not M.job(id) then
-    table.insert(M.current.jobs, { id = id, prompt = prompt, state = "queued", percent = 0 })
+    table.insert(M.current.jobs, { id = id, prompt = one_line(prompt), state = "queued", percent = 0 })
     M.on_change()
   end
 end

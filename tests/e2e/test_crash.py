@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -140,6 +141,27 @@ def test_a_wrong_daemon_cmd_is_named(open_editor):
     editor.command("LofiPlay")
     editor.wait_for_text("daemon.cmd names /nowhere/lofi-daemon")
     assert_calm(editor)
+
+
+def test_the_daemon_does_not_run_in_the_folder_of_the_project(open_editor, tmp_path):
+    trap = tmp_path / "project"
+    trap.mkdir()
+    (trap / "msgspec.py").write_text("raise SystemExit('the project was imported')")
+    editor = open_editor([sys.executable, "-m", "lofi_daemon"], player={"output": "none"})
+    editor.command(f"cd {trap}")
+    editor.command("LofiVolume 40")
+    editor.wait_for_text("lofi: volume 40 %")
+
+
+def test_a_relative_daemon_cmd_is_found_from_where_the_editor_is(open_editor, fake, tmp_path):
+    daemon = fake()
+    program = tmp_path / "my-daemon"
+    program.write_text("#!/bin/sh\nexec " + " ".join(daemon.command) + ' "$@"\n')
+    program.chmod(0o755)
+    editor = open_editor(["./my-daemon"])
+    editor.command(f"cd {tmp_path}")
+    editor.command("LofiVolume")
+    editor.wait_for_text("lofi: volume 50 %")
 
 
 def test_another_protocol_is_told_once(open_editor, fake):

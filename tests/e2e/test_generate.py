@@ -1,5 +1,7 @@
 """From :LofiGenerate to the track: the real front, with a worker whose jobs last as long as the prompt says."""
 
+import re
+
 import pytest
 from support.editor import PUPPET, assert_calm, heard, wait_for_event
 
@@ -50,6 +52,13 @@ def test_options_reach_the_daemon(editor):
     assert (params["duration_sec"], params["seed"], params["bpm"]) == (65, 7, 72)
     assert params["keyscale"] == "D minor"
     assert params["instrumental"] is True
+
+
+@pytest.mark.parametrize("command", ["LofiGenerate", "Lofi generate", "silent LofiGen"])
+def test_a_prompt_arrives_as_it_was_typed(editor, command):
+    prompt = r"""steps 1 | it's "late" \n <args> <CR> % # ~"""
+    editor.lua("vim.cmd(...)", f"{command} {prompt}")
+    assert wait_for_event(editor, "LofiDone")[0]["prompt"] == prompt
 
 
 def test_a_seed_above_what_doubles_hold_arrives_whole(editor):
@@ -276,6 +285,33 @@ def test_without_a_message_line_nothing_blocks(open_editor):
     editor.command("LofiGenerate rain mood=sad")
     editor.wait(lambda: len(editor.messages()) > 1)
     assert_calm(editor)
+
+
+def test_a_prompt_of_many_lines_is_shown_on_one(editor):
+    editor.lua("require('lofi').generate('steps 60\\nof\\tmany\\n\\nlines')")
+    editor.wait_for_text("░ steps 60 of many lines")
+    editor.command("LofiStatus")
+    editor.wait_for_text("Generating   steps 60 of many lines")
+    assert_calm(editor)
+
+
+def test_a_problem_is_not_written_over_at_once(editor):
+    editor.command("LofiGenerate steps 100")
+    wait_for_event(editor, "LofiProgress")
+    editor.command("LofiGenerate rain mood=sad")
+    editor.wait_for_text("There is no option “mood”")
+    told = len(heard(editor, "LofiProgress"))
+    wait_for_event(editor, "LofiProgress", told + 3)
+    assert "There is no option “mood”" in editor.last_line()
+    wait_for_event(editor, "LofiDone")
+    editor.wait_for_text("lofi: done")
+
+
+def test_progress_beside_a_float_leaves_room_for_its_ruler(editor):
+    editor.command("LofiGenerate steps 400, a prompt that is long enough to fill the whole of the last line twice")
+    editor.command("LofiStatus")
+    editor.wait_for_text("Volume")
+    editor.wait(lambda: re.search(r"\d left\) +\d+,\d+ +(All|Top)$", editor.last_line()))
 
 
 def test_who_types_a_command_is_not_written_over(editor):

@@ -18,7 +18,7 @@ def test_a_healthy_daemon(open_editor):
         "protocol 1",
         "synth (Built-in composer): ready",
         "musicgen (MusicGen): not installed",
-        "0 tracks",
+        "tracks: 0",
         "lofi.log",
     ):
         assert part in text

@@ -31,7 +31,7 @@ def test_there_are_plug_maps_and_no_keys_of_ours(open_editor):
         for name in ("generate", "play", "pause", "resume", "toggle", "stop", "cancel", "volume-up", "volume-down",
                      "status")
     }  # fmt: skip
-    assert all(m["desc"] for m in ours)
+    assert all(m["noremap"] and m["rhs"].startswith("<Cmd>Lofi ") for m in ours)
 
 
 def test_an_idle_statusline_loads_nothing_more(open_editor):

@@ -210,6 +210,6 @@ def test_backends_are_listed_and_closed_again(editor):
 def test_the_state_is_shown_in_full(editor):
     track = make(editor)
     editor.command("LofiStatus")
-    editor.wait_for_text("Library      1 tracks")
+    editor.wait_for_text("Library      tracks: 1")
     assert track
     assert "pid" in editor.text()

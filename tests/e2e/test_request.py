@@ -90,6 +90,7 @@ def complete(editor, line):
         ("LofiGenerate rain play=", ["play=true", "play=false"]),
         ("LofiGenerate rain duration=60 du", []),
         ("LofiGenerate rain nothing=", []),
+        ("LofiGen rain du", ["duration="]),
         ("LofiVolume +", ["+5"]),
         ("silent LofiVolume 5", ["50"]),
         ("LofiPlay ", []),

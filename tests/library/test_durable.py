@@ -92,6 +92,28 @@ def test_a_move_across_disks_is_a_copy(folder, monkeypatch):
     assert names(target.parent) == ["a"]
 
 
+def test_a_copy_across_disks_that_fails_leaves_the_old_file(folder, monkeypatch):
+    source, target = folder / "from", folder / "to"
+    source.write_bytes(b"new")
+    target.write_bytes(b"old")
+    flushes = []
+
+    def refuse(*_):
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    def full(descriptor):
+        flushes.append(descriptor)
+        if len(flushes) == 2:  # the first is of the source
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    monkeypatch.setattr(durable, "_flush", full)
+    with pytest.raises(LofiError, match="disk is full"):
+        durable.move_into(source, target)
+    assert target.read_bytes() == b"old"
+    assert names(folder) == ["from", "to"]
+
+
 def test_folders_are_made_private(folder):
     durable.make_folder(folder / "a" / "b")
     assert [stat.S_IMODE(path.stat().st_mode) for path in (folder / "a", folder / "a" / "b")] == [0o700, 0o700]

@@ -216,6 +216,20 @@ def test_an_index_that_breaks_at_work_is_made_again_too(library, tracks, root):
     assert "could not be read" in tracks.take_notices()[0]
 
 
+def test_damage_that_only_one_question_meets_is_mended_too(library, tracks, root):
+    tracks.close()
+    db = sqlite3.connect(root / "index.sqlite3")
+    (page,) = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'tracks_by_words'").fetchone()
+    (size,) = db.execute("PRAGMA page_size").fetchone()
+    db.close()
+    overwrite((page - 1) * size, b"\xa5" * size)(root / "index.sqlite3")
+    assert everything(tracks) == library
+    assert tracks.take_notices() == []
+    by_title, _ = tracks.page(None, "title", 50, 0)
+    assert {track.id for track in by_title} == {track.id for track in library}
+    assert "could not be read" in tracks.take_notices()[0]
+
+
 def test_an_index_removed_at_work_is_noticed(library, tracks, root):
     lose_index(root)
     kept = committed(tracks, 77)

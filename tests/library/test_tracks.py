@@ -11,6 +11,7 @@ from support.made_tracks import committed, made_track, staged
 
 from lofi_daemon.audio.files import read_track
 from lofi_daemon.errors import LofiError
+from lofi_daemon.library import lock
 from lofi_daemon.library.index import SORTS, Row
 from lofi_daemon.library.tracks import Tracks
 
@@ -41,6 +42,7 @@ def refused(call, *args):
 def test_a_committed_track_is_found_whole_and_private(tracks, root):
     made = made_track(1)
     path = staged(tracks, made)
+    path.chmod(0o644)
     kept = tracks.commit(made, path)
     assert kept == msgspec.structs.replace(made, path=str(root / f"tracks/{made.id[:2]}/{made.id}.flac"))
     assert tracks.find(made.id) == tracks.get(made.id[:6]) == kept
@@ -296,6 +298,28 @@ def test_a_favourite_stays_one_until_it_is_not(tracks):
     assert tracks.get(kept.id).favorite
     assert not tracks.set_favorite(kept.id, False).favorite
     assert not tracks.get(kept.id).favorite
+
+
+# several daemons
+
+
+def test_what_moves_files_waits_for_another_daemon_and_says_so_if_it_hangs(tracks, root, monkeypatch):
+    kept, made = committed(tracks, 1), made_track(2)
+    path = staged(tracks, made)
+    monkeypatch.setattr(lock, "TIMEOUT_SEC", 0.01)
+    with lock.FileLock(root / "lock"):
+        for call in (
+            lambda: tracks.commit(made, path),
+            lambda: tracks.delete(kept.id),
+            lambda: tracks.clear(keep_favorites=False),
+            tracks.rebuild,
+            tracks.staging,
+        ):
+            error = refused(call)
+            assert error.name == "CACHE_WRITE_ERROR"
+            assert "Another lofi daemon" in error.message
+        assert tracks.get(kept.id) == kept
+    assert tracks.commit(made, path).id == made.id
 
 
 # a folder that cannot be written

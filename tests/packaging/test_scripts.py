@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -199,21 +198,48 @@ def test_the_missing_venv_package_of_debian_is_named(machine, tmp_path):
     assert f"sudo apt-get install python{version}-venv" in done.stderr
 
 
-def test_ci_runs_lint_demo_and_test_in_that_order_and_stops_at_a_failure(machine, tmp_path):
+@pytest.fixture
+def ci(machine, tmp_path):
+    """Runs .ci/run with a make that takes notes, fails at the target ``breaks``, and speaks like make."""
     repository = tmp_path / "repository"
     (repository / ".ci").mkdir(parents=True)
     shutil.copy(ROOT / ".ci" / "run", repository / ".ci")
+    for tool in ("bash", "grep"):
+        machine.link(tool, shutil.which(tool) or pytest.fail(f"this machine has no {tool}"))
     log = tmp_path / "log"
-    machine.link("bash", shutil.which("bash") or pytest.fail("no bash"))
-    machine.put("make", f'echo "$CI $2" >> {log}; [ "$2" != "$BREAKS" ]')
+    machine.put(
+        "make",
+        f"""echo "$CI $2" >> {log}
+echo "=== the closing line of $2 ==="
+if [ "$2" = "$BREAKS" ]; then echo "make: *** [Makefile:29: $2] Error 1" >&2; exit 2; fi""",
+    )
 
-    def run(breaks: str) -> int:
+    def run(breaks: str) -> tuple[int, str, list[str]]:
         log.unlink(missing_ok=True)
-        env = {"PATH": str(machine.bin), "BREAKS": breaks}
-        return subprocess.run([repository / ".ci" / "run"], env=env, cwd="/", check=False).returncode
+        done = subprocess.run(
+            [repository / ".ci" / "run"],
+            env={"PATH": str(machine.bin), "BREAKS": breaks},
+            cwd="/",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return done.returncode, log.read_text(), done.stdout.splitlines()
 
-    assert run("") == 0
-    assert log.read_text() == "true lint\ntrue demo\ntrue test\n"
-    assert run("demo") != 0
-    assert log.read_text() == "true lint\ntrue demo\n"
-    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+    return run
+
+
+def test_ci_runs_lint_demo_and_test_and_the_tests_have_the_last_word(ci):
+    code, made, shown = ci("")
+    assert (code, made) == (0, "true lint\ntrue demo\ntrue test\n")
+    assert shown[-1] == "=== the closing line of test ==="
+    code, _, shown = ci("test")
+    assert code != 0
+    assert shown[-1] == "=== the closing line of test ==="
+
+
+def test_ci_stops_at_the_first_failure(ci):
+    code, made, _ = ci("demo")
+    assert code != 0
+    assert made == "true lint\ntrue demo\n"

@@ -235,8 +235,6 @@ class Index:
                 f"BEGIN IMMEDIATE; {_MIGRATIONS[number]}"
                 f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number + 1}; COMMIT;"
             )
-        if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-            raise BrokenIndexError("its pages are damaged")
         try:
             db.execute("SELECT id, file, bytes, words, last_used, favorite, track FROM tracks LIMIT 0")
         except sqlite3.OperationalError as error:

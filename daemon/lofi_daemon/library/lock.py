@@ -11,6 +11,9 @@ from pathlib import Path
 from ..errors import LofiError
 from .durable import named_errors
 
+TIMEOUT_SEC = 60.0
+"""Longer than any holder needs: the slowest takes in some ten thousand files after the loss of an index."""
+
 _POLL_SEC = 0.02
 
 
@@ -63,7 +66,7 @@ class FileLock:
             self._descriptor = None
 
     def __enter__(self) -> FileLock:
-        self.acquire(60.0)
+        self.acquire(TIMEOUT_SEC)
         return self
 
     def __exit__(self, *_: object) -> None:

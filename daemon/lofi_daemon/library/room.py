@@ -9,6 +9,7 @@ from typing import ParamSpec, TypeVar
 
 from ..errors import LofiError
 from ..model import AudioFormat, NoticeLevel, Track
+from .export import export_file
 from .offloop import OffLoop
 from .tracks import CacheStats, Tracks
 
@@ -29,7 +30,10 @@ class Library:
         in_use: Callable[[], Collection[str]],
     ) -> None:
         self._tracks = Tracks(root, max_bytes=max_bytes)
+        self._root = root
+        self._told_over = False
         self._thread = OffLoop("library")
+        self._exports = OffLoop("exports")
         self._notice = notice
         self._in_use = in_use
 
@@ -42,7 +46,19 @@ class Library:
         kept = await self._run(self._tracks.commit, track, staged)
         for gone in await self._run(self._tracks.evict, {kept.id, *self._in_use()}):
             log.info("evicted %s to keep the library within its size", gone)
+        await self._tell_if_over()
         return kept
+
+    async def _tell_if_over(self) -> None:
+        """Favourites are never evicted, so they alone can fill the library; said once."""
+        stats = await self.stats()
+        if stats.max_bytes is not None and stats.bytes > stats.max_bytes and not self._told_over:
+            self._told_over = True
+            self._notice(
+                "warn",
+                f"The library holds {stats.bytes / 1e6:.0f} MB, over its {stats.max_bytes / 1e6:.0f} MB, and what is "
+                "left are favourites or in use; delete some, or raise cache.max_mb.",
+            )
 
     async def find_all(self, track_ids: tuple[str, ...]) -> tuple[Track, ...] | None:
         """These tracks if every one is there (each counts as used now), else None."""
@@ -93,11 +109,14 @@ class Library:
         return await self._run(self._tracks.set_favorite, prefix, favorite)
 
     async def export(self, prefix: str, path: str, audio_format: AudioFormat | None) -> Path:
-        return await self._run(self._tracks.export, prefix, path, audio_format)
+        """See ``export_file``. Transcoding takes long, so it has a thread of its own."""
+        track = await self.get(prefix)
+        return await self._exports.run(export_file, track, path, audio_format, self._root)
 
     async def close(self) -> None:
         await self._thread.run(self._tracks.close)
         self._thread.close()
+        self._exports.close()
 
     async def _run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         try:

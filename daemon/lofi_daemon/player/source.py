@@ -11,6 +11,7 @@ import numpy as np
 import soundfile  # type: ignore[import-untyped]
 import soxr  # type: ignore[import-untyped]
 
+from ..audio.files import DamagedFile, open_audio
 from ..errors import LofiError
 from .ring import FloatArray, Ring
 
@@ -146,8 +147,8 @@ def open_source(path: Path, rate: int, *, start_sec: float = 0.0) -> FileSource:
     """
     check_file(path)
     try:
-        file = soundfile.SoundFile(path)
-    except (soundfile.LibsndfileError, OSError) as exc:
+        file = open_audio(path)
+    except (DamagedFile, OSError) as exc:
         raise _undecodable(path, str(exc)) from exc
     try:
         if file.frames <= 0:

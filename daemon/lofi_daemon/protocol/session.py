@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from .wire import Dispatcher
 
@@ -12,7 +12,7 @@ class Session:
     """Requests are answered one after the other in the order they came, so `play` then `pause` stays so.
 
     While one is being answered, notifications for this client are held back: the reply to a request
-    leaves before the first notification of the job it made.
+    leaves before the first notification of the job it made. Replies that take long come when they come.
     """
 
     def __init__(self, dispatcher: Dispatcher, write: Callable[[bytes], None]) -> None:
@@ -21,6 +21,7 @@ class Session:
         self._held: list[bytes] = []
         self._answering = False
         self._lines: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._later: set[asyncio.Future[None]] = set()
         self._task = asyncio.create_task(self._serve())
 
     def receive(self, lines: list[bytes | None]) -> None:
@@ -36,9 +37,16 @@ class Session:
     async def drain(self) -> None:
         """Until everything received so far is answered."""
         await self._lines.join()
+        if self._later:
+            await asyncio.wait(self._later)
 
     def close(self) -> None:
-        self._task.cancel()
+        for task in (self._task, *self._later):
+            task.cancel()
+
+    async def _write_later(self, reply: Awaitable[bytes | None]) -> None:
+        if (line := await reply) is not None:
+            self._write(line)
 
     async def _serve(self) -> None:
         while True:
@@ -46,8 +54,12 @@ class Session:
             self._answering = True
             try:
                 reply = await self._dispatcher.answer(line)
-                if reply is not None:
+                if isinstance(reply, bytes):
                     self._write(reply)
+                elif reply is not None:
+                    task = asyncio.ensure_future(self._write_later(reply))
+                    self._later.add(task)
+                    task.add_done_callback(self._later.discard)
             finally:
                 self._answering = False
                 held, self._held = self._held, []

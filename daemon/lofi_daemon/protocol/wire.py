@@ -17,6 +17,16 @@ MAX_LINE = 8 * 1024 * 1024
 Method = Callable[[Any], Awaitable[object]]
 """Takes the ``params`` member (a dict; an absent or empty one is {}), returns the result. Raises LofiError."""
 
+Reply = dict[str, object]
+
+
+class Later:
+    """What a method returns when its result takes long: the client's next requests are answered meanwhile."""
+
+    def __init__(self, result: Awaitable[object]) -> None:
+        self.result = result
+
+
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -69,9 +79,10 @@ class Dispatcher:
     def __init__(self, methods: Mapping[str, Method]) -> None:
         self._methods = methods
 
-    async def answer(self, line: bytes | None) -> bytes | None:
+    async def answer(self, line: bytes | None) -> bytes | Awaitable[bytes | None] | None:
         """The reply line to a request line; None where none is due (blank lines, notifications).
 
+        Where the reply takes long it is an awaitable, not to be waited for before the next line is answered.
         ``line`` None stands for one that was too long to read.
         """
         if line is None:
@@ -89,12 +100,18 @@ class Dispatcher:
         if isinstance(message, list):
             if not message:
                 return encode(_error(None, LofiError("INVALID_REQUEST", "A batch holds at least one request.")))
-            replies = [reply for part in message if (reply := await self._one(part)) is not None]
-            return encode(replies) if replies else None
+            answers = [answer for part in message if (answer := await self._whole(part)) is not None]
+            return encode(answers) if answers else None
         reply = await self._one(message)
-        return None if reply is None else encode(reply)
+        return _encode_reply(reply) if isinstance(reply, dict | None) else _encode_later(reply)
 
-    async def _one(self, request: object) -> dict[str, object] | None:
+    async def _whole(self, request: object) -> Reply | None:
+        reply = await self._one(request)
+        if isinstance(reply, dict | None):
+            return reply
+        return await reply
+
+    async def _one(self, request: object) -> Reply | Awaitable[Reply | None] | None:
         ident: object = None
         wants_reply = True
         try:
@@ -106,14 +123,30 @@ class Dispatcher:
             if request.get("jsonrpc") != "2.0" or not isinstance(method, str):
                 wants_reply = True
                 raise LofiError("INVALID_REQUEST", 'A request has "jsonrpc": "2.0" and a "method" that is a string.')
-            result = await self._call(method, request.get("params"))
-            return {"jsonrpc": "2.0", "id": ident, "result": result} if wants_reply else None
         except LofiError as error:
             return _error(ident, error) if wants_reply else None
+        return await self._reply(self._call(method, request.get("params")), ident, wants_reply)
+
+    async def _reply(
+        self, result: Awaitable[object], ident: object, wants_reply: bool
+    ) -> Reply | Awaitable[Reply | None] | None:
+        try:
+            value = await result
+        except LofiError as error:
+            reply = _error(ident, error)
         except Exception:
-            log.exception("answering %.200r failed", request)
-            internal = LofiError("INTERNAL_ERROR", "An internal error; the log has the details.")
-            return _error(ident, internal) if wants_reply else None
+            log.exception("answering request %.80r failed", ident)
+            reply = _error(ident, LofiError("INTERNAL_ERROR", "An internal error; the log has the details."))
+        else:
+            if isinstance(value, Later):
+                return self._whole_reply(value, ident, wants_reply)
+            reply = {"jsonrpc": "2.0", "id": ident, "result": value}
+        return reply if wants_reply else None
+
+    async def _whole_reply(self, later: Later, ident: object, wants_reply: bool) -> Reply | None:
+        reply = await self._reply(later.result, ident, wants_reply)
+        assert isinstance(reply, dict | None), "a Later gives a result, not another Later"
+        return reply
 
     async def _call(self, method: str, params: object) -> object:
         if method not in self._methods:
@@ -127,6 +160,14 @@ class Dispatcher:
         return await self._methods[method](params)
 
 
+def _encode_reply(reply: Reply | None) -> bytes | None:
+    return None if reply is None else encode(reply)
+
+
+async def _encode_later(reply: Awaitable[Reply | None]) -> bytes | None:
+    return _encode_reply(await reply)
+
+
 def _checked_id(request: dict[str, object]) -> object:
     ident = request.get("id")
     if isinstance(ident, bool) or not isinstance(ident, str | int | float | None):
@@ -134,6 +175,6 @@ def _checked_id(request: dict[str, object]) -> object:
     return ident
 
 
-def _error(ident: object, error: LofiError) -> dict[str, object]:
+def _error(ident: object, error: LofiError) -> Reply:
     body = {"code": error.code, "message": error.message, "data": error.data()}
     return {"jsonrpc": "2.0", "id": ident, "error": body}

@@ -56,9 +56,11 @@ def decide(intent: Intent, seed: int, keyscale: KeyScale | None, beats: int | No
     """Explicit ``keyscale`` and ``beats`` win over the prompt, the prompt over style and seed."""
     mood = intent.mood
     dice = Dice(seed, "brief")
-    style: Style = mood.style or mood.leaning or dice.weighted(STYLE_ODDS)
-    if mood.style is None and mood.leaning is None and intent.said("drums") is None and mood.beatless:
-        style = "ambient"
+    # Rolled even where it is not needed, so that naming a style changes nothing else about a seed.
+    rolled = dice.weighted(STYLE_ODDS)
+    if mood.beatless and intent.said("drums") is None:
+        rolled = "ambient"
+    style: Style = mood.style or mood.leaning or rolled
     profile = PROFILES[style]
     asked = keyscale or intent.keyscale
     key = KeyScale(dice.below(12), _mode(intent, profile, dice))
@@ -82,7 +84,7 @@ def decide(intent: Intent, seed: int, keyscale: KeyScale | None, beats: int | No
         leads=_leads(intent, profile, keys, dice),
         bass=_voice("bass", mood.bass_voice, profile.bass, intent, dice),
         snare=_voice("snare", "rim" if mood.rim else None, profile.snare, intent, dice),
-        pad=_voice("pad", None, (("pad", 4), ("strings", 1)), intent, dice),
+        pad=_voice("pad", "pad" if intent.said("pad") else None, (("pad", 4), ("strings", 1)), intent, dice),
         silent=silent,
         wanted=wanted,
         energy=mood.energy,
@@ -109,7 +111,7 @@ def _mode(intent: Intent, profile: Profile, dice: Dice) -> Mode:
         return "major" if roll < 0.75 or mood.valence < 0.3 else "lydian"
     if mood.colour is not None:
         return mood.colour
-    if mood.progression == "chromatic_iv":
+    if mood.progression == "bittersweet":
         return "major"
     return Dice(dice.below(1 << 30), "mode").weighted(profile.modes)
 
@@ -134,7 +136,7 @@ def _keys(intent: Intent, profile: Profile, dice: Dice) -> Voice:
 
 
 def _leads(intent: Intent, profile: Profile, keys: Voice, dice: Dice) -> tuple[Voice, ...]:
-    """Lead instruments in order of preference, the first one named by the prompt if any was."""
+    """Lead instruments in order of preference; only the one the prompt names, if it names one."""
     order: list[Voice] = []
     while len(order) < 3:
         left: Choice = tuple(c for c in profile.lead if c[0] not in order)
@@ -142,11 +144,14 @@ def _leads(intent: Intent, profile: Profile, keys: Voice, dice: Dice) -> tuple[V
             break
         order.append(dice.weighted(left))
     order = [v for v in order if not intent.banned(v) and (v != keys or profile.lead == ((keys, 1),))]
-    named: Voice | None = intent.voice("lead") or intent.voice("guitar") or intent.mood.lead_voice
     if intent.mood.solo:
         order = [keys]
-    if named and not intent.banned(named):
-        order = [named, *(v for v in order if v != named)]
+    named = intent.voice("lead") or intent.voice("guitar")
+    suited = intent.mood.lead_voice
+    if named is not None and not intent.banned(named):
+        order = [named]
+    elif suited is not None and not intent.banned(suited):
+        order = [suited, *(v for v in order if v != suited)]
     fallback = [voice for voice in ANY_LEAD if not intent.banned(voice)]
     return tuple(order) or tuple(fallback[:1]) or (keys,)
 

@@ -172,6 +172,8 @@ def _bar(
                 elif len(out) and step % 4 and block.intensity > 0.4:
                     length = min(length, SHORT.get(brief.style, 99.0))
             pitches = _hand(kind, slot, block, brief)
+            if kind in "fr" and step == slot.step and dice.chance(0.75 if brief.strict_key else 0.3):
+                pitches = _rooted(pitches, slot)
             weight = {"f": 0.66, "r": 0.62, "p": 0.64, "b": 0.6, "v": 0.45, "o": 0.5}.get(kind, 0.52)
             weight += 0.12 * (block.intensity - 0.5)
             for order, pitch in enumerate(pitches):
@@ -204,6 +206,12 @@ def _hand(kind: str, slot: Slot, block: Block, brief: Brief) -> Voicing:
     if kind == "t":
         return voicing[-1:]
     return voicing
+
+
+def _rooted(pitches: Voicing, slot: Slot) -> Voicing:
+    """The voicing with its root below, where that leaves at least a fourth of room."""
+    root = 43 + (slot.chord.root - 43) % 12
+    return (root, *pitches) if pitches[0] - root >= 5 else pitches
 
 
 def pad(brief: Brief, blocks: Sequence[Block], changes: Changes, steps: int, end: int, dice: Dice) -> list[Event]:

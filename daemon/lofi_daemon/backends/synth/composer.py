@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from . import bass, comping, drums, ending, form, melody, mood
-from .arrangement import arrange, level_db
+from .arrangement import Block, arrange, level_db
 from .brief import Brief, decide
 from .dice import Dice
 from .events import Parts
@@ -19,6 +19,7 @@ from .intent import Intent, read
 from .keyscale import parse, parse_timesignature
 from .score import Chord, Score, Section
 from .timing import Grid, fit, rubato, steady
+from .tonality import clarity
 from .variety import make_distinct
 
 PASSAGE_BARS = 8
@@ -48,16 +49,9 @@ def compose(
     steps = grid.steps
     last_step = (grid.bars - 1) * steps + 4 * cadence_beats
     parts = form.plan(grid.bars, brief.profile.unit, Dice(seed, "form"))
-    changes = Changes(lay_out(_harmonic_plan(brief, grid, seed), parts, steps, last_step, Dice(seed, "harmony")))
     blocks = arrange(brief, parts, Dice(seed, "arrangement"))
-
-    written: Parts = {
-        "keys": comping.play(brief, blocks, changes, steps, last_step, Dice(seed, "keys")),
-        "lead": melody.play(brief, brief.key, blocks, changes, steps, last_step, Dice(seed, "lead")),
-        "bass": bass.play(brief, blocks, changes, steps, last_step, Dice(seed, "bass")),
-        "pad": comping.pad(brief, blocks, changes, steps, last_step, Dice(seed, "pad")),
-        **drums.play(brief, blocks, steps, last_step, Dice(seed, "drums")),
-    }
+    plan = _harmonic_plan(brief, intent, grid, seed)
+    changes, written = _clearest(brief, plan, parts, blocks, steps, last_step, seed)
     make_distinct(written, changes, steps, last_step, PASSAGE_BARS // bars_per_bar, Dice(seed, "variety"))
     ending.close(written, brief, blocks[-1], changes.slots[-1], Dice(seed, "ending"))
     feel = Feel(brief.late, brief.dilla, brief.soft, strum=Dice(seed, "strum").between(0.007, 0.013))
@@ -81,6 +75,46 @@ def compose(
     )
 
 
+CLEAR = 0.08
+"""What ``tonality.clarity`` must say of a piece whose key was asked for, or it is written again."""
+DRAFTS = 6
+
+
+def _clearest(
+    brief: Brief, plan: Plan, parts: Sequence[Part], blocks: Sequence[Block], steps: int, end: int, seed: int
+) -> tuple[Changes, Parts]:
+    """All players' parts. If the listener asked for the key, the draft that states it best of a few."""
+    best: tuple[float, Changes, Parts] | None = None
+    for draft in range(DRAFTS if brief.strict_key else 1):
+        changes = Changes(lay_out(plan, parts, steps, end, seed, draft))
+        written: Parts = {
+            "keys": comping.play(brief, blocks, changes, steps, end, Dice(seed, "keys")),
+            "lead": melody.play(brief, brief.key, blocks, changes, steps, end, Dice(seed, "lead")),
+            "bass": bass.play(brief, blocks, changes, steps, end, Dice(seed, "bass")),
+            "pad": comping.pad(brief, blocks, changes, steps, end, Dice(seed, "pad")),
+        }
+        found = clarity(_heard(written, steps), brief.key) if brief.strict_key else 0.0
+        if best is None or found > best[0]:
+            best = (found, changes, written)
+        if found >= CLEAR:
+            break
+    assert best is not None
+    return best[1], {**best[2], **drums.play(brief, blocks, steps, end, Dice(seed, "drums"))}
+
+
+def _heard(written: Parts, steps: int) -> list[float]:
+    """How much each pitch class is heard, notes counting for at most half a bar.
+
+    The bass counts less: its fundamentals lie below where small speakers and key finders begin.
+    """
+    weights = [0.0] * 12
+    for layer, events in written.items():
+        share = 0.6 if layer == "bass" else 1.0
+        for event in events:
+            weights[event.pitch % 12] += share * min(event.length, steps / 2) * event.velocity
+    return weights
+
+
 def _time(brief: Brief, intent: Intent, duration: float, seed: int, bpm: float | None) -> tuple[Grid, float, int, int]:
     """(grid, its tempo, notated bars per felt bar, beats before the final chord in the last bar)."""
     low, high = brief.profile.bpm
@@ -102,7 +136,7 @@ def _time(brief: Brief, intent: Intent, duration: float, seed: int, bpm: float |
     return steady(fitted, brief.beats, brief.swing, duration), fitted.bpm, bars_per_bar, fitted.cadence_beats
 
 
-def _harmonic_plan(brief: Brief, grid: Grid, seed: int) -> Plan:
+def _harmonic_plan(brief: Brief, intent: Intent, grid: Grid, seed: int) -> Plan:
     """How fast chords change; a slow bar gets more of them."""
     dice = Dice(seed, "rhythm of harmony")
     per_chord = dice.weighted(brief.profile.bars_per_chord)
@@ -111,10 +145,10 @@ def _harmonic_plan(brief: Brief, grid: Grid, seed: int) -> Plan:
         per_chord /= 2
     if per_chord < 1 and (per_chord * bar_sec < 1.1 or grid.beats == 3):
         per_chord = 1.0
-    hint = Dice(seed, "hint")
+    centre = brief.profile.centre + 0.5 * brief.register + dice.between(-0.7, 0.7)
     return Plan(
         brief.key, per_chord, brief.profile.jazz * (0.4 if brief.minimal else 1.0), brief.strict_key,
-        None, max(58.0, min(65.0, brief.profile.centre + brief.register * 0.5 + hint.between(-0.7, 0.7))),
+        intent.mood.progression, max(58.0, min(65.0, centre)),
     )  # fmt: skip
 
 

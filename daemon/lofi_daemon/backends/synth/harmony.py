@@ -9,7 +9,8 @@ from .dice import Dice
 from .form import Part
 from .keyscale import KeyScale, Mode
 from .lexicon import ProgressionHint
-from .theory import SCALES, ChordType, Voicing, lead_voices, pitch_classes
+from .theory import QUALITIES, SCALES, ChordType, Voicing, lead_voices, pitch_classes
+from .tonality import clarity
 
 Steps = tuple[tuple[int, str], ...]
 """(semitones above the tonic, quality) of each chord."""
@@ -19,63 +20,92 @@ def _steps(text: str) -> Steps:
     return tuple((int(word.split(":")[0]), word.split(":")[1]) for word in text.split())
 
 
+# Ninths everywhere would tilt every piece to the key of its dominant (major sevenths and ninths are full of
+# its notes): each row is balanced by sixths, suspensions and elevenths so that its own key explains it best.
 _PROGRESSIONS: dict[Mode, tuple[str, ...]] = {
     "major": (
-        "2:m9 7:13 0:maj9 9:m11",
-        "5:maj9 4:m7 2:m9 7:13",
-        "0:maj9 9:m9 5:maj9 7:13",
-        "0:maj9 4:m7 9:m9 5:maj9",
-        "5:maj9 7:9sus4 4:m7 9:m9",
-        "0:maj9 2:m9 4:m7 5:maj9",
+        "2:m9 7:9sus4 0:6/9 9:m7",
+        "2:m9 7:13 0:6/9 9:m7",
+        "2:m11 7:13 0:maj7 9:m7",
+        "5:maj9 4:m7 2:m9 7:9sus4",
+        "5:maj7 4:m7 2:m9 0:6/9",
+        "0:maj9 9:m7 5:6/9 7:9sus4",
+        "0:maj9 9:m7 2:m9 7:9sus4",
+        "0:6/9 4:m7 5:maj7 5:6/9",
+        "5:maj7 7:9sus4 4:m7 9:m7",
+        "0:maj9 2:m9 5:maj7 0:6/9",
+        "0:6/9 2:m9 4:m7 5:maj7",
         "9:m9 5:maj9 0:maj9 7:9sus4",
         "5:maj9 0:6/9 2:m9 9:m11",
         "0:6/9 5:maj9 0:maj9 2:m11",
-        "5:maj9 5:m9 4:m7 9:m11",
+        "5:6/9 9:m7 2:m9 0:maj9",
+        "2:m9 7:9sus4 0:maj9 5:maj7",
+        "5:maj7 5:m9 0:maj9 9:m7",
+        "5:maj9 5:m6/9 0:maj9 0:6/9",
         "0:maj9 8:maj9 5:maj9 5:m9",
-        "4:m7 9:7b9 2:m9 7:13",
-        "0:maj9 4:7b9 9:m9 2:9",
+        "0:6/9 9:7b9 2:m9 7:9sus4",
+        "0:maj7 5:9 2:m9 7:9sus4",
+        "0:6/9 4:7b9 9:m7 5:maj7",
     ),
     "minor": (
-        "0:m9 8:maj9 3:maj9 10:13",
+        "0:m9 8:maj9 3:6/9 10:9sus4",
+        "0:m9 8:maj7 3:6/9 10:9",
         "0:m9 5:m9 8:maj9 7:7b9",
-        "8:maj9 10:6/9 0:m9 0:m11",
-        "0:m9 2:m7b5 7:7b9 0:m11",
-        "0:m9 10:13 8:maj9 7:m7add11",
-        "8:maj9 7:m7 5:m9 0:m9",
+        "8:maj9 10:9sus4 0:m9 0:m11",
+        "8:maj7 10:6/9 0:m9 0:m7",
+        "0:m9 2:m7b5 7:7b9 0:m7",
+        "0:m7 10:9sus4 8:maj7 7:m7",
+        "8:maj9 7:m7 5:m9 0:m7",
+        "8:maj7 7:m7add11 5:m9 0:m9",
         "5:m9 10:13 3:maj9 8:maj9",
         "0:m9 3:maj9 8:maj9 10:9sus4",
         "0:m11 8:maj9 0:m9 5:m11",
         "5:m9 7:m7add11 8:maj9 0:m9",
-        "8:maj9 10:13 7:m7 0:m11",
+        "8:maj9 10:9sus4 3:6/9 0:m7",
+        "8:maj7 10:9sus4 0:m9 5:m9",
+        "0:madd9 8:maj9 5:m9 10:9sus4",
+        "0:m9 0:m7 5:m9 5:m11",
     ),
     "dorian": (
         "0:m9 5:13 0:m11 5:9",
-        "0:m9 7:m9 10:maj9 5:13",
+        "0:m9 5:9sus4 10:maj7 5:13",
+        "10:6/9 0:m11 5:13 0:m9",
         "10:maj9 0:m11 5:13 0:m9",
-        "0:m11 3:maj9 10:maj9 5:9",
-        "0:m9 2:m7 3:maj9 5:13",
+        "0:m11 3:maj9 10:6/9 5:9",
+        "0:m9 2:m7 3:maj7 5:9sus4",
         "3:maj9 2:m7 0:m9 5:9sus4",
         "0:m9 0:m6/9 5:13 5:9sus4",
+        "0:m9 3:maj9 5:9sus4 5:13",
+        "0:m7 7:m7 3:maj9 5:9sus4",
+        "0:m9 10:6/9 3:maj7 5:9",
     ),
     "lydian": (
-        "0:maj7#11 2:6/9 0:maj9 2:9",
-        "0:maj7#11 7:maj9 9:m9 2:13",
+        "0:maj7#11 2:9 0:maj9 2:9",
+        "0:maj9 7:maj9 2:9 9:m9",
+        "0:maj9 7:6/9 2:9 9:m9",
         "0:maj9 2:9 9:m9 4:m9",
-        "2:6/9 0:maj7#11 4:m9 9:m11",
-        "0:maj7#11 11:m7 9:m9 2:9sus4",
-        "9:m9 0:maj7#11 7:maj9 2:6/9",
+        "2:9 0:maj9 4:m7 9:m11",
+        "0:maj9 11:m7 9:m9 2:9sus4",
+        "0:maj7#11 2:9sus4 9:m9 2:9",
+        "9:m9 0:maj9 7:6/9 2:9sus4",
+        "0:maj7#11 4:m7 2:9 2:9sus4",
+        "0:maj9 9:m9 2:9sus4 2:9",
+        "0:maj7#11 2:6/9 0:maj9 2:9sus4",
     ),
 }
 PROGRESSIONS: dict[Mode, tuple[Steps, ...]] = {mode: tuple(map(_steps, rows)) for mode, rows in _PROGRESSIONS.items()}
-CHROMATIC_IV: dict[Mode, tuple[Steps, ...]] = {
-    "major": (_steps("5:maj9 5:m9 4:m7 9:m11"), _steps("0:maj9 8:maj9 5:maj9 5:m9")),
-}
+BITTERSWEET: tuple[Steps, ...] = (
+    _steps("5:maj7 5:m9 0:maj9 9:m7"),
+    _steps("0:maj9 8:maj9 5:maj9 5:m9"),
+    _steps("5:maj9 5:m6/9 0:maj9 0:6/9"),
+)
+"""Major with its minor fourth degree: the sound of nostalgia."""
 GENTLE: dict[Mode, tuple[Steps, ...]] = {
-    "major": (_steps("0:maj9 4:m7 9:m9 5:maj9"), _steps("0:maj9 9:m9 5:maj9 7:13")),
-    "minor": (_steps("0:m9 8:maj9 3:maj9 10:13"), _steps("8:maj9 7:m7 5:m9 0:m9")),
+    "major": (_steps("0:6/9 4:m7 5:maj7 5:6/9"), _steps("0:maj9 9:m7 5:6/9 7:9sus4")),
+    "minor": (_steps("0:m9 8:maj9 3:6/9 10:9sus4"), _steps("8:maj9 7:m7 5:m9 0:m7")),
 }
 HOME: dict[Mode, tuple[str, ...]] = {
-    "major": ("maj9", "6/9", "maj9"),
+    "major": ("maj9", "6/9", "add9"),
     "minor": ("m9", "m11"),
     "dorian": ("m9", "m6/9"),
     "lydian": ("maj9", "maj7#11"),
@@ -90,28 +120,30 @@ RELATIVE: dict[Mode, tuple[int, Mode]] = {
 }
 """Where the contrasting section goes: another tonic and mode with the same notes."""
 
-SUBSTITUTES: dict[Mode, dict[tuple[int, str], tuple[tuple[int, str], ...]]] = {
+_SUBSTITUTES: dict[Mode, dict[str, str]] = {
     "major": {
-        (0, "maj9"): ((0, "6/9"), (9, "m11")), (5, "maj9"): ((2, "m11"), (5, "6/9")), (7, "13"): ((7, "9sus4"),),
-        (9, "m9"): ((9, "m11"), (0, "6/9")), (2, "m9"): ((2, "m11"), (5, "6/9")), (9, "m11"): ((9, "m9"),),
-        (7, "9sus4"): ((7, "13"), (2, "m11")), (4, "m7"): ((4, "m7add11"), (0, "maj9")),
+        "0:maj9": "0:6/9 9:m7", "0:6/9": "0:maj9 9:m11", "5:maj9": "2:m11 5:6/9", "5:maj7": "2:m9 5:6/9",
+        "7:13": "7:9sus4", "7:9sus4": "7:13 2:m11", "9:m9": "9:m7 0:6/9", "9:m7": "9:m11 0:6/9", "2:m9": "2:m11 5:6/9",
+        "4:m7": "9:m7 0:6/9", "5:6/9": "2:m9 5:maj7",
     },
     "minor": {
-        (0, "m9"): ((0, "m11"), (3, "maj9")), (8, "maj9"): ((5, "m9"), (8, "6/9")),
-        (10, "13"): ((10, "9sus4"), (10, "6/9")),
-        (3, "maj9"): ((0, "m11"), (3, "6/9")), (0, "m11"): ((0, "m9"),), (5, "m9"): ((5, "m11"), (8, "maj9")),
-        (7, "m7add11"): ((10, "9sus4"), (3, "maj9")), (7, "m7"): ((7, "m7add11"), (3, "maj9")),
+        "0:m9": "0:m11 0:m7", "0:m7": "0:m9 3:6/9", "0:m11": "0:m9", "8:maj9": "5:m9 8:6/9", "8:maj7": "5:m11 8:6/9",
+        "10:13": "10:9sus4", "10:9sus4": "10:13 5:m11", "3:6/9": "0:m7 3:maj9", "3:maj9": "3:6/9 0:m7",
+        "5:m9": "5:m11 8:maj7", "7:m7": "3:6/9 10:9sus4", "7:m7add11": "10:9sus4 3:6/9", "10:6/9": "10:9sus4",
     },
     "dorian": {
-        (0, "m9"): ((0, "m11"), (0, "m6/9")), (5, "13"): ((5, "9"), (5, "9sus4")), (0, "m11"): ((0, "m9"), (7, "m9")),
-        (10, "maj9"): ((7, "m9"),), (3, "maj9"): ((0, "m11"), (7, "m9")), (5, "9"): ((5, "13"),),
+        "0:m9": "0:m11 0:m6/9", "0:m11": "0:m9 0:m7", "5:13": "5:9 5:9sus4", "5:9": "5:13 5:9sus4", "5:9sus4": "5:9",
+        "10:maj9": "10:6/9", "10:6/9": "7:m7", "3:maj9": "0:m11 3:maj7", "3:maj7": "0:m7 3:6/9",
     },
     "lydian": {
-        (0, "maj7#11"): ((0, "maj9"),), (0, "maj9"): ((0, "maj7#11"), (4, "m9")), (2, "6/9"): ((2, "9"), (11, "m7")),
-        (2, "9"): ((2, "6/9"), (2, "9sus4")), (9, "m9"): ((9, "m11"),), (7, "maj9"): ((4, "m9"),),
-        (2, "13"): ((2, "9sus4"),),
+        "0:maj7#11": "0:maj9 0:6/9", "0:maj9": "0:maj7#11 9:m7", "2:9": "2:9sus4 2:6/9", "2:9sus4": "2:9",
+        "9:m9": "9:m11 9:m7", "7:6/9": "7:maj9", "7:maj9": "7:6/9 4:m7", "4:m7": "7:6/9",
     },
 }  # fmt: skip
+SUBSTITUTES: dict[Mode, dict[tuple[int, str], Steps]] = {
+    mode: {_steps(chord)[0]: _steps(others) for chord, others in rows.items()} for mode, rows in _SUBSTITUTES.items()
+}
+"""What may stand in for a chord when it comes round again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +169,42 @@ class Plan:
     centre: float
 
 
-def lay_out(plan: Plan, parts: Sequence[Part], steps_per_bar: int, last_step: int, dice: Dice) -> tuple[Slot, ...]:
-    """Voiced chords for the whole piece; the final chord, the tonic, begins at ``last_step``."""
+def lay_out(
+    plan: Plan, parts: Sequence[Part], steps_per_bar: int, last_step: int, seed: int, draft: int
+) -> tuple[Slot, ...]:
+    """Voiced chords for the whole piece; the final chord, the tonic, begins at ``last_step``.
+
+    A few layouts are tried until one states the key clearly; the clearest is kept if none does.
+    """
+    best: list[Slot] = []
+    best_clarity = -2.0
+    for attempt in range(STRICT_ATTEMPTS if plan.strict else ATTEMPTS):
+        slots = _slots(plan, parts, steps_per_bar, last_step, Dice(seed, "harmony", draft, attempt))
+        found = clarity(_weights(slots), plan.key)
+        if found > best_clarity:
+            best, best_clarity = slots, found
+        if found >= CLEAR:
+            break
+    return _voice(plan, best, parts, steps_per_bar, Dice(seed, "voicing", draft))
+
+
+CLEAR = 0.06
+ATTEMPTS, STRICT_ATTEMPTS = 4, 8
+BASS_WEIGHT = 0.8
+
+
+def _weights(slots: Sequence[Slot]) -> list[float]:
+    """How long each pitch class sounds, the bass on the root included."""
+    weights = [0.0] * 12
+    for slot in slots:
+        weights[slot.chord.root] += BASS_WEIGHT * slot.steps
+        for interval in QUALITIES[slot.chord.quality].voicing:
+            weights[(slot.chord.root + interval) % 12] += slot.steps
+    return weights
+
+
+def _slots(plan: Plan, parts: Sequence[Part], steps_per_bar: int, last_step: int, dice: Dice) -> list[Slot]:
+    """The chords of the piece, not yet voiced."""
     slots: list[Slot] = []
     books: dict[tuple[int, str], tuple[KeyScale, Steps]] = {}
     used: list[Steps] = []
@@ -152,7 +218,7 @@ def lay_out(plan: Plan, parts: Sequence[Part], steps_per_bar: int, last_step: in
         slots += _part(plan, part, *books[book], steps_per_bar, dice)
     home = ChordType(plan.key.tonic, dice.pick(HOME[plan.key.mode]))
     end = parts[-1].last_bar * steps_per_bar + steps_per_bar
-    return _voice(plan, _finish(plan, slots, home, last_step, end), parts, steps_per_bar, dice)
+    return _finish(plan, slots, home, last_step, end)
 
 
 def outside(chord: ChordType, key: KeyScale) -> int:
@@ -176,8 +242,8 @@ def _key_of(plan: Plan, part: Part, dice: Dice) -> KeyScale:
 def _choose(plan: Plan, key: KeyScale, used: Sequence[Steps], dice: Dice) -> Steps:
     """A progression of the key, not heard before if possible; of the first, one that shows the tonic."""
     choices = PROGRESSIONS[key.mode]
-    if plan.hint == "chromatic_iv" and not used:
-        choices = CHROMATIC_IV.get(key.mode, choices)
+    if plan.hint == "bittersweet" and key.mode == "major" and not used:
+        choices = BITTERSWEET
     elif plan.hint == "gentle" and not used:
         choices = GENTLE.get(key.mode, choices)
     if plan.strict:

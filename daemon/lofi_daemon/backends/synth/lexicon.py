@@ -15,7 +15,7 @@ Part = Literal[
 ]  # fmt: skip
 """What a prompt can name: a layer, a group of layers, or a texture."""
 
-ProgressionHint = Literal["chromatic_iv", "gentle", "none"]
+ProgressionHint = Literal["bittersweet", "gentle"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ EFFECTS: dict[str, Effect] = {
     ),
     **_each("happy sunny cheerful hopeful joyful playful", Effect(colour="major", valence=0.4, brightness=0.3)),
     "bright": Effect(colour="major", valence=0.2, brightness=0.5),
-    **_each("nostalgic nostalgia wistful bittersweet", Effect(progression="chromatic_iv", wow=1.4)),
+    **_each("nostalgic nostalgia wistful bittersweet", Effect(progression="bittersweet", wow=1.4)),
     **_each("dreamy dream dreams hazy floating ethereal", Effect(pad_db=6, reverb=1.5, brightness=-0.3)),
     **_each(
         "calm mellow soft gentle cozy cosy warm relaxing relaxed relax peaceful chill",
@@ -207,7 +207,7 @@ INSTRUMENTS: dict[str, tuple[Part, Voice | None]] = {
     "contrabass": ("bass", "upright"),
     "sub": ("bass", "sub"),
     "808": ("bass", "sub"),
-    "pad": ("pad", "pad"),
+    "pad": ("pad", None),
     "synth": ("pad", "pad"),
     "strings": ("pad", "strings"),
     "violin": ("pad", "strings"),

@@ -17,7 +17,7 @@ from .events import Event
 from .harmony import Changes
 from .keyscale import KeyScale
 from .score import Voice
-from .theory import MELODY_SCALES, SCALES, climb, nearest, pitch_classes
+from .theory import MELODY_SCALES, PLAIN_MELODY_SCALES, SCALES, climb, nearest, pitch_classes
 
 LOWEST, HIGHEST = 64, 86
 
@@ -143,7 +143,9 @@ class _Line:
         self.steps = steps
         self.events: list[Event] = []
         self._home = pitch_classes(key.tonic, SCALES[key.mode])
-        self._scale = pitch_classes(key.tonic, MELODY_SCALES[key.mode])
+        scales = PLAIN_MELODY_SCALES if brief.strict_key else MELODY_SCALES
+        self._scale = pitch_classes(key.tonic, scales[key.mode])
+        self._stable = frozenset({key.tonic, (key.tonic + SCALES[key.mode][2]) % 12, (key.tonic + 7) % 12})
         self._changes = changes
         self._voice = voice
         self._dice = dice
@@ -170,7 +172,15 @@ class _Line:
                 pitch = climb(before, -1 if leap > 0 else 1, scale)
             last = index == len(notes) - 1
             if step % 4 == 0 or length >= 4 or (closing and last):
-                pitch = nearest(pitch, tones)
+                resting = (tones & self._scale) or tones
+                if closing and last:
+                    resting = (slot.chord.tones() & self._stable) or resting
+                pitch = nearest(pitch, resting)
+                if pitch == before and not last and len(resting) > 1:
+                    # Snapping to the chord flattens the line; keep it moving the way it was going.
+                    pitch = climb(pitch, 1 if degree >= degrees[index - 1] else -1, resting)
+            elif pitch == before and self._dice.chance(0.7):
+                pitch = climb(pitch, 1 if degree >= degrees[index - 1] else -1, scale)
             pitch = self._in_range(pitch, before, slot.voicing[-1] if slot.voicing else LOWEST)
             arc = 0.05 if 0 < index < len(notes) - 1 else -0.02
             self._ornament(step, length, pitch, scale, freedom, velocity, before)

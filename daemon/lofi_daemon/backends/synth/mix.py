@@ -57,11 +57,12 @@ STRIPS: Mapping[LayerName, Strip] = {
 }
 
 VOICE_DB: Mapping[Voice, float] = {
-    "felt": 0.5, "bells": -2.0, "guitar": 1.0, "sub": -1.5, "strings": -1.0,
+    "felt": 0.5, "bells": -2.0, "guitar": -1.0, "sub": -1.5, "strings": -1.0,
     "ghost": 0.0, "rim": -2.0, "brush": -2.0, "clap": -2.0, "open_hat": -1.0,
 }  # fmt: skip
 """Beside the strip, because layers change instruments; 0 if absent."""
 
+_HELD_WIDTH = 0.55  # side relative to mid
 _LONGEST_HIT = 2 * RATE
 _TREMOLO_HZ = 4.6
 _TREMOLO_DEPTH = 0.18
@@ -173,14 +174,13 @@ def _play(event: Event, source: Samples, block_start: int, mid: Samples, side: S
     at, length = begin - event.start, end - begin
     target = slice(begin - block_start, end - block_start)
     if instrument.held:
-        offset = (event.start * 7919) % source.shape[1]  # so that a repeated chord is not the same loop again
-        wrapped = cyclic(source, at + offset, length, axis=1)
-        segment, own_side = wrapped[0], wrapped[1]
+        offset = (event.start * 7919) % len(source)  # so that a repeated chord is not the same loop again
         envelope = _envelope(event, at, length, instrument.attack, instrument.release)
-        segment *= envelope * event.mid
-        own_side *= envelope * event.mid
-        mid[target] += segment
-        side[target] += own_side
+        envelope *= event.mid
+        mid[target] += cyclic(source, at + offset, length) * envelope
+        # Half a loop away, an ensemble has nothing in common with itself: a second one for the width.
+        envelope *= np.float32(_HELD_WIDTH)
+        side[target] += cyclic(source, at + offset + len(source) // 2, length) * envelope
         return
     segment = source[at : at + length] * event.mid
     releasing = max(event.released - event.start - at, 0)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...audio.loudness import lufs_to_power
 from .effects.convolver import BLOCK
 from .effects.rider import average, ride
-from .effects.tape import Transport, saturation_gain
+from .effects.tape import Transport, gain_between, saturate
 from .master import master
 from .mix import GROUPS, Group, keys_of, mix_music
 from .score import Score
@@ -108,11 +108,14 @@ def _tape(
         block += surroundings
         if stems:
             stems["texture"][start : start + BLOCK] = surroundings
-        gain = saturation_gain(block, mix.saturation)
+        saturated = saturate(block, mix.saturation)
+        if stems:
+            gain = gain_between(block, saturated)
+            for stem in stems.values():
+                stem[start : start + BLOCK] *= gain
+        block[:] = saturated
         for buffer, transport in transports:
-            part = buffer[start : start + BLOCK]
-            part *= gain
-            transport.push(start, part)
+            transport.push(start, buffer[start : start + BLOCK])
         progress.advance()
 
 

@@ -47,7 +47,7 @@ PROFILES: dict[Style, Profile] = {
         modes=(("minor", 3), ("major", 3), ("dorian", 2), ("lydian", 1)),
         keys=(("rhodes", 7), ("felt", 3)), lead=(("guitar", 3), ("bells", 3), ("felt", 2), ("rhodes", 1)),
         bass=(("sub", 1), ("upright", 2)), snare=(("snare", 3), ("rim", 1)), drums=True,
-        unit=4, jazz=0.45, bars_per_chord=((1.0, 6), (0.5, 1), (2.0, 1)), talk=0.75, pad=0.45, dynamics=1.0,
+        unit=4, jazz=0.45, bars_per_chord=((1.0, 6), (0.5, 1), (2.0, 1)), talk=0.85, pad=0.45, dynamics=1.0,
         centre=62.0, reverb="plate", sidechain=0.35, saturation=1.0, wow=1.0, crackle_db=-26,
     ),
     "jazzhop": Profile(
@@ -63,7 +63,7 @@ PROFILES: dict[Style, Profile] = {
         modes=(("minor", 5), ("dorian", 4), ("major", 1)),
         keys=(("rhodes", 4), ("felt", 4), ("guitar", 2)), lead=(("bells", 3), ("guitar", 3), ("felt", 3)),
         bass=(("sub", 3), ("upright", 2)), snare=(("snare", 1),), drums=True,
-        unit=4, jazz=0.35, bars_per_chord=((1.0, 4), (2.0, 2), (0.5, 1)), talk=0.6, pad=0.25, dynamics=1.0,
+        unit=4, jazz=0.35, bars_per_chord=((1.0, 4), (2.0, 2), (0.5, 1)), talk=0.7, pad=0.25, dynamics=1.0,
         centre=61.0, reverb="room", sidechain=0.35, saturation=1.25, wow=1.0, crackle_db=-24,
     ),
     "lofi_house": Profile(
@@ -71,7 +71,7 @@ PROFILES: dict[Style, Profile] = {
         modes=(("minor", 5), ("dorian", 3), ("major", 2)),
         keys=(("rhodes", 8), ("felt", 2)), lead=(("bells", 4), ("rhodes", 2), ("guitar", 2)),
         bass=(("sub", 4), ("upright", 1)), snare=(("clap", 1),), drums=True,
-        unit=8, jazz=0.2, bars_per_chord=((1.0, 3), (2.0, 3)), talk=0.5, pad=0.7, dynamics=0.9,
+        unit=8, jazz=0.2, bars_per_chord=((1.0, 3), (2.0, 3)), talk=0.6, pad=0.7, dynamics=0.9,
         centre=61.0, reverb="plate", sidechain=0.6, saturation=1.1, wow=0.7, crackle_db=-28,
     ),
     "ambient": Profile(
@@ -79,7 +79,7 @@ PROFILES: dict[Style, Profile] = {
         modes=(("major", 3), ("lydian", 4), ("minor", 2), ("dorian", 2)),
         keys=(("rhodes", 5), ("felt", 5)), lead=(("bells", 5), ("felt", 2), ("guitar", 1)),
         bass=(("sub", 1),), snare=(("brush", 1),), drums=False,
-        unit=4, jazz=0.1, bars_per_chord=((2.0, 3), (1.0, 2)), talk=0.55, pad=1.0, dynamics=1.0,
+        unit=4, jazz=0.1, bars_per_chord=((2.0, 3), (1.0, 2)), talk=0.65, pad=1.0, dynamics=1.0,
         centre=62.0, reverb="ambient", sidechain=0.0, saturation=0.6, wow=1.1, crackle_db=-30,
     ),
     "piano_ballad": Profile(

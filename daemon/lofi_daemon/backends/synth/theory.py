@@ -24,6 +24,13 @@ MELODY_SCALES: dict[Mode, tuple[int, ...]] = {
     "lydian": (0, 2, 4, 6, 7, 9, 11),
 }
 """Pentatonic plus the colour tones that cannot clash: the 9th, and in dorian and lydian their own note."""
+PLAIN_MELODY_SCALES: dict[Mode, tuple[int, ...]] = {
+    "major": (0, 2, 4, 5, 7, 9),
+    "minor": (0, 3, 5, 7, 8, 10),
+    "dorian": (0, 2, 3, 5, 7, 9, 10),
+    "lydian": (0, 2, 4, 6, 7, 9, 11),
+}
+"""What a melody keeps to when the listener asked for the key: without the notes that point to its dominant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +46,13 @@ class Quality:
 QUALITIES: dict[str, Quality] = {
     "maj9": Quality("maj9", (4, 7, 11, 14), (4, 7, 11, 2)),
     "maj7": Quality("maj7", (4, 7, 11, 12), (4, 7, 11)),
+    "add9": Quality("add9", (0, 4, 7, 14), (4, 7, 0, 2)),
+    "6": Quality("6", (4, 7, 9, 12), (4, 7, 9, 0)),
     "maj7#11": Quality("maj7#11", (4, 6, 11, 14), (4, 7, 11, 6)),
     "6/9": Quality("6/9", (4, 9, 14, 19), (4, 7, 9, 2), quartal=(4, 9, 14, 19)),
     "m9": Quality("m9", (3, 7, 10, 14), (3, 7, 10, 2)),
     "m7": Quality("m7", (3, 7, 10, 12), (3, 7, 10, 0)),
+    "madd9": Quality("m(add9)", (0, 3, 7, 14), (3, 7, 0, 2)),
     "m7add11": Quality("m7add11", (3, 7, 10, 17), (3, 7, 10, 5), quartal=(0, 5, 10, 15)),
     "m11": Quality("m11", (3, 10, 14, 17), (3, 7, 10, 2, 5), quartal=(0, 5, 10, 15, 19)),
     "m6/9": Quality("m6/9", (3, 7, 9, 14), (3, 7, 9, 2)),
@@ -127,7 +137,7 @@ def lead_voices(
     """The voicing that moves least from ``before`` and sits nearest ``centre``.
 
     Cost: Σ|Δ| + ½·|mean − centre| + 2 per semitone clash + 3 per semitone the top note moves beyond four;
-    voicings in ``avoid`` cost 5 more, so that a returning chord may come back in another inversion.
+    voicings in ``avoid`` cost 8 more, so that a returning chord may come back in another inversion.
     """
     best: Voicing | None = None
     best_cost = 1e9
@@ -135,7 +145,7 @@ def lead_voices(
         cost = 0.5 * abs(sum(candidate) / len(candidate) - centre)
         cost += 2.0 * sum(b - a == 1 for a, b in pairwise(candidate))
         if candidate in avoid:
-            cost += 5.0
+            cost += 8.0
         if before is None:
             cost *= 4.0
         else:

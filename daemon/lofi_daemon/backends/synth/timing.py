@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 RING_SEC = 2.2
 """The last chord rings at least this long, if the piece is long enough to allow it."""
+SHORTEST_LAST_BAR_SEC = 1.9
 STRETCH = 0.02
 STEPS_PER_BEAT = 4
 
@@ -35,15 +36,17 @@ def fit(duration: float, bpm: float, beats: int, *, exact: bool, range_bpm: tupl
         bars = max(2, round(duration * bpm / (60 * beats)))
         for count in (bars, bars + 1, max(2, bars - 1)):
             fitted = count * beats * 60 / duration
+            if duration / count < SHORTEST_LAST_BAR_SEC and duration > 10:
+                continue
             if abs(fitted / bpm - 1) <= STRETCH or range_bpm[0] <= fitted <= range_bpm[1]:
                 beat = 60 / fitted
                 ringing = max(1, min(beats, math.ceil(RING_SEC / beat)))
-                cadence = 0 if beats * beat <= 3.7 else beats - ringing
+                cadence = 0 if beats * beat <= 4.4 else beats - ringing
                 return Fit(fitted, count, cadence)
     beat = 60 / bpm
     played = max(0, int((duration - min(RING_SEC, 0.3 * duration)) / beat + 1e-9))
     bars, cadence = divmod(played, beats)
-    if cadence == 1 and bars and duration - (played - 1) * beat <= 4.2:
+    if cadence == 1 and bars and duration - (played - 1) * beat <= 4.6:
         cadence = 0
     return Fit(bpm, bars + 1, cadence)
 

@@ -28,12 +28,12 @@ def joined(points: Samples, hop: int) -> Samples:
     return lines.reshape(-1)
 
 
-def cyclic(loop: Samples, start: int, frames: int, axis: int = 0) -> Samples:
-    """``frames`` samples of an endless ``loop`` from ``start`` on, as a new array."""
-    size = loop.shape[axis]
+def cyclic(loop: Samples, start: int, frames: int) -> Samples:
+    """``frames`` samples of an endless ``loop`` ([n] or [n, channels]) from ``start`` on, as a new array."""
+    size = len(loop)
     pieces, at = [], start % size
     while frames > 0:
         length = min(size - at, frames)
-        pieces.append(loop[at : at + length] if axis == 0 else loop[..., at : at + length])
+        pieces.append(loop[at : at + length])
         at, frames = 0, frames - length
-    return np.concatenate(pieces, axis=axis)
+    return np.concatenate(pieces)

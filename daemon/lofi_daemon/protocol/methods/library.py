@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from ...library.room import Library
 from ...model import AudioFormat
+from ..wire import Later
 from .table import NoParams, Table
 
 MAX_PAGE = 200
@@ -68,4 +69,7 @@ def add(table: Table, library: Library) -> None:
 
     @table.method("track_export", ExportParams)
     async def track_export(params: ExportParams) -> object:
-        return {"path": str(await library.export(params.track_id, params.path, params.format))}
+        async def export() -> object:
+            return {"path": str(await library.export(params.track_id, params.path, params.format))}
+
+        return Later(export())

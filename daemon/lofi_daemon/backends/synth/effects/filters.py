@@ -7,7 +7,10 @@ formulae for audio EQ biquad filter coefficients".
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
+from numpy.typing import NDArray
 
 from ..units import RATE, Samples, Spectrum
 
@@ -55,11 +58,23 @@ def _corner(hz: float, q: float) -> tuple[float, float]:
 
 def _response(size: int, above: Coefficients, below: Coefficients) -> Spectrum:
     """Of the biquad with these numerator and denominator coefficients."""
-    delay = np.exp(-2j * np.pi * np.arange(size // 2 + 1) / size)
-    response: Spectrum = (
-        (above[0] + delay * (above[1] + delay * above[2])) / (below[0] + delay * (below[1] + delay * below[2]))
-    ).astype(np.complex64)
-    return response
+    delay = _delay(size)
+    top = delay * above[2]
+    top += above[1]
+    top *= delay
+    top += above[0]
+    bottom = delay * below[2]
+    bottom += below[1]
+    bottom *= delay
+    bottom += below[0]
+    top /= bottom
+    return np.asarray(top, np.complex64)
+
+
+@lru_cache(maxsize=4)
+def _delay(size: int) -> NDArray[np.complex128]:
+    """z⁻¹ on the bins. Double precision: the denominator of a low corner nearly vanishes at 0 Hz."""
+    return np.asarray(np.exp(-2j * np.pi * np.arange(size // 2 + 1) / size))
 
 
 def bell(hz: Samples, centre: float, octaves: float) -> Samples:

@@ -17,24 +17,22 @@ _HISTORY = 512
 _GUARD = 3.0  # samples the interpolation needs on either side
 
 
-def saturation_gain(block: Samples, amount: float) -> Samples:
-    """What tape does to each sample, as a factor in 0…1; ``amount`` 0 = none, 1 = normal.
-
-    A factor rather than the result, so that stems given the same factors still add up to the mix.
-    Soft clipping is tanh(d·x)/d with small-signal gain 1.
-    """
+def saturate(block: Samples, amount: float) -> Samples:
+    """Soft clipping, tanh(d·x)/d, with a small-signal gain of 1; ``amount`` 0 = none, 1 = normal."""
     drive = np.float32(_DRIVE * amount)
     if drive < 1e-3:
-        return np.ones_like(block)
-    pushed = block * drive
-    # tanh(x)/x loses its digits near 0, where it is 1 − x²/3.
-    small = np.abs(pushed) < 1e-2
-    pushed[small] = 1e-2
-    gain: Samples = np.tanh(pushed)
-    gain /= pushed
-    if small.any():
-        tiny = block[small] * drive
-        gain[small] = 1 - tiny * tiny / 3
+        return block.copy()
+    pushed: Samples = block * drive
+    np.tanh(pushed, out=pushed)
+    pushed /= drive
+    return pushed
+
+
+def gain_between(before: Samples, after: Samples) -> Samples:
+    """The factor that made ``after`` out of ``before``, sample by sample: stems given the same add up to the mix."""
+    audible = np.abs(before) > np.float32(1e-6)
+    gain = np.ones_like(before)
+    np.divide(after, before, out=gain, where=audible)
     return gain
 
 

@@ -34,7 +34,7 @@ class Instrument:
     struck: Callable[[int, float, int], Samples] | None = None
     """(pitch, velocity, frames): rings and decays."""
     held: Callable[[int, float], Samples] | None = None
-    """(pitch, velocity): a stereo loop, sounding as long as the key is down."""
+    """(pitch, velocity): a loop, sounding as long as the key is down."""
     hit: Callable[[float, int], Samples] | None = None
     """(velocity, take): a drum, which nobody damps."""
     attack: float = 0.0
@@ -97,7 +97,7 @@ class NoteBank:
         return key in self._notes
 
     def get(self, key: Key) -> Samples:
-        """[n] mono, or [2, n] mid and side of a held voice's loop."""
+        """Mono; of a held voice, its loop."""
         if key in self._notes:
             self._notes.move_to_end(key)
             return self._notes[key]
@@ -129,7 +129,7 @@ def _make(key: Key) -> Samples:
         return note / peak(note)
     if instrument.held:
         note = instrument.held(pitch, velocity)
-        note *= _REFERENCE / rms(note[0])
+        note *= _REFERENCE / rms(note)
         return note
     assert instrument.struck is not None
     note = instrument.struck(pitch, velocity, frames)

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..effects.filters import rolloff, rolloff_below
 from ..units import RATE, Samples, hertz
-from .tone import TAU, decay, ease_in, noise, partials, sine, stream, turns
+from .tone import TAU, decay, ease_in, noise, partials, stream, turns
 
 
 def rhodes(pitch: int, velocity: float, frames: int) -> Samples:
@@ -17,23 +17,35 @@ def rhodes(pitch: int, velocity: float, frames: int) -> Samples:
     """
     hz = hertz(pitch)
     register = 220.0 / hz
-    phase = turns(hz, frames)
-    pure = sine(phase)
+    angle = turns(hz, frames)
+    angle *= TAU
+    pure = np.sin(angle)
 
-    bark = np.float32(0.15 + 1.1 * velocity**1.6) * decay(frames, 0.9 * register**0.3)
-    tone = np.float32(0.75) * np.sin(phase * TAU + bark * pure)
-    # The pickup sits off the tine's centre: an octave above that grows with the blow.
-    tone += np.float32(0.11 * velocity) * decay(frames, 0.6 * register**0.4) * sine(2 * phase)
+    tone: Samples = decay(frames, 0.9 * register**0.3)
+    tone *= pure
+    tone *= np.float32(0.15 + 1.1 * velocity**1.6)
+    tone += angle
+    np.sin(tone, out=tone)
+    tone *= np.float32(0.75)
 
-    tine = min(frames, int(0.4 * RATE))
+    # The tine, and the pickup off its centre: an octave above that grows with the blow.
+    early = min(frames, int(0.4 * RATE))
     if 14 * hz < 9_000:
-        ping = np.float32(0.22 * velocity**2) * decay(tine, 0.05) * sine(14 * phase[:tine])
-        tone[:tine] += np.float32(0.25) * np.sin(phase[:tine] * TAU + ping)
-        tone[tine:] += np.float32(0.25) * pure[tine:]
+        ping = np.sin(14 * angle[:early]) * decay(early, 0.05) * np.float32(0.22 * velocity**2)
+        tone[:early] += np.float32(0.25) * np.sin(angle[:early] + ping)
+        tone[early:] += np.float32(0.25) * pure[early:]
     else:
         tone += np.float32(0.25) * pure
-    tone *= np.float32(0.8) * decay(frames, 1.9 * register**0.45) + np.float32(0.2) * decay(frames, 0.35)
+    angle *= 2
+    octave = np.sin(angle, out=angle)
+    octave *= decay(frames, 0.6 * register**0.4)
+    octave *= np.float32(0.11 * velocity)
+    tone += octave
 
+    fall = decay(frames, 1.9 * register**0.45)
+    fall *= np.float32(0.8)
+    fall += np.float32(0.2) * decay(frames, 0.35)
+    tone *= fall
     _add_knock(tone, stream(1, pitch), corner=600, tau=0.012, level=0.012 + 0.03 * velocity)
     ease_in(tone, 0.003)
     return tone

@@ -1,4 +1,4 @@
-"""Held sounds: pad and strings, as loops without a seam. Both stereo: float32 [2, n] = mid and side.
+"""Held sounds: pad and strings, as loops without a seam.
 
 After P. Nasca's PADsynth: each harmonic is a band of frequencies with random phases, which is what an
 ensemble of detuned players amounts to; one inverse FFT gives a loop that never repeats audibly.
@@ -15,7 +15,6 @@ from ..units import RATE, Samples, hertz
 from .tone import noise_loop, stream
 
 _LOOP = 131_072
-_WIDTH = 0.55  # side relative to mid
 
 
 def pad(pitch: int, velocity: float) -> Samples:
@@ -61,7 +60,4 @@ def _ensemble(
         band = np.exp(-0.5 * ((frequency[first:last] - centre) / spread) ** 2)
         magnitude[first:last] += band * (level(n) / np.sqrt(np.sum(band * band)))
     magnitude *= colour(frequency)
-    rng = stream(kind, pitch)
-    mid = noise_loop(rng, _LOOP, magnitude)
-    side = noise_loop(rng, _LOOP, magnitude) * np.float32(_WIDTH)
-    return np.stack([mid, side])
+    return noise_loop(stream(kind, pitch), _LOOP, magnitude)

@@ -10,6 +10,7 @@ from ..units import RATE, Samples, Spectrum, hertz
 from .tone import TAU, decay, ease_in, noise, peak, stream, turns
 
 _PLUCK_POINT = 0.13  # of the string's length: its multiples are missing from the sound
+_DISPERSION = np.float32(-2.0)
 
 
 def guitar(pitch: int, velocity: float, frames: int) -> Samples:
@@ -19,14 +20,16 @@ def guitar(pitch: int, velocity: float, frames: int) -> Samples:
     so the pitch is exact, and g may be whatever decay each frequency should have.
     """
     hz = hertz(pitch)
-    t60 = 1.9 * (220 / hz) ** 0.4
+    t60 = 2.4 * (220 / hz) ** 0.4
     size = next_fast_len(max(frames, int(1.3 * t60 * RATE)), real=True)
     frequency = bins(size)
     lasting = t60 / (1 + (frequency / 1_500) ** 1.3) + 0.02
     loop = np.exp(np.float32(-3 * np.log(10) / hz) / lasting) * _delay(size, RATE / hz)
-    pluck = 1 / (1 + 1j * frequency / (1.5 * hz)) / (1 + 1j * frequency / (1_000 + 3_000 * velocity)) ** 2
+    pluck = 1 / (1 + 1j * frequency / (1.5 * hz)) / (1 + 1j * frequency / (700 + 1_900 * velocity)) ** 2
     pluck *= 1 - _delay(size, RATE / hz * _PLUCK_POINT)
     body = 1 + 0.7 * bell(frequency, 110, 0.25) + 0.5 * bell(frequency, 215, 0.3) + 0.35 * bell(frequency, 430, 0.4)
+    # High partials run ahead of low ones, in the string and in the box: without it each period is one spike.
+    pluck *= np.exp(1j * _DISPERSION * np.log2(1 + frequency / 100) ** 2)
     spectrum = pluck * (body * rolloff_below(frequency, 60, 2)) / (1 - loop)
     tone: Samples = irfft(spectrum.astype(np.complex64), size)[:frames]
     tone /= peak(tone)
@@ -34,7 +37,7 @@ def guitar(pitch: int, velocity: float, frames: int) -> Samples:
     scrape = min(frames, int(0.03 * RATE))
     touch = noise(stream(4, pitch), scrape, lambda f: rolloff_below(f, 900, 2) * rolloff(f, 3_200, 2))
     tone[:scrape] += np.float32(0.02 + 0.02 * velocity) * touch * decay(scrape, 0.006)
-    ease_in(tone, 0.002)
+    ease_in(tone, 0.004)
     return tone
 
 

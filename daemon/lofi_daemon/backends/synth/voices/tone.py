@@ -29,12 +29,6 @@ def turns(hz: float, frames: int) -> Samples:
     return phase
 
 
-def sine(phase: Samples) -> Samples:
-    """Of a phase in turns."""
-    wave: Samples = np.sin(phase * TAU)
-    return wave
-
-
 def decay(frames: int, tau: float) -> Samples:
     """e^(−t/τ), τ in seconds."""
     fine = np.exp(-np.arange(_GRID) / (tau * RATE))
