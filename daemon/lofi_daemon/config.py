@@ -34,6 +34,18 @@ class CacheSettings(Struct, frozen=True):
 class PlayerSettings(Struct, frozen=True):
     output: Output = "auto"
     volume: Annotated[float, Meta(ge=0, le=1)] = 0.7
+    device: str = ""
+    crossfade_sec: Annotated[float, Meta(ge=0, le=30)] = 6.0
+    resume: bool = False
+    pause_on_battery: bool = False
+    quiet_hours: str = ""
+    mpris: bool = True
+
+
+class RadioSettings(Struct, frozen=True):
+    strategy: Literal["same_prompt", "preset_cycle", "random_preset", "library"] = "same_prompt"
+    duration_sec: Annotated[float, Meta(ge=5, le=600)] = 180.0
+    backend: str = ""
 
 
 class DaemonSettings(Struct, frozen=True):
@@ -49,7 +61,9 @@ class Settings(Struct, frozen=True):
     threads: Annotated[int, Meta(ge=0, le=1024)] = 0
     cache: CacheSettings = CacheSettings()
     player: PlayerSettings = PlayerSettings()
+    radio: RadioSettings = RadioSettings()
     daemon: DaemonSettings = DaemonSettings()
+    worker_nice: Annotated[int, Meta(ge=0, le=19)] = 10
     model_path: str = ""
     ace_step_model_dir: str = ""
     ace_step_default_steps: Annotated[int, Meta(ge=1, le=200)] = 60
