@@ -21,7 +21,7 @@ class Machine:
         self.probed.append(kind)
         return Found("card") if self.found[kind] else Missing(f"{kind} is missing.")
 
-    def open_kind(self, kind):
+    def open_kind(self, kind, device):
         if kind in self.broken:
             raise OutputError(f"{kind} is busy.")
         output = PulledOutput()

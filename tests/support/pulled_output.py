@@ -15,6 +15,7 @@ class PulledOutput:
 
     kind: OutputKind = "sounddevice"
     device = "pulled"
+    device_id = "pulled"
     underruns = 0
 
     def __init__(self, rate: int = 48_000, latency_sec: float = 0.1) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Generator
+from typing import Any
 
 import miniaudio  # type: ignore[import-untyped]
 
+from .devices import Device, UnknownDeviceError, identify, match
 from .output import OutputError, OutputKind, Render
 
 _PERIODS = 4
@@ -27,7 +29,7 @@ class MiniaudioOutput:
 
     kind: OutputKind = "miniaudio"
 
-    def __init__(self, rate: int, latency_sec: float) -> None:
+    def __init__(self, rate: int, latency_sec: float, device: Device | None, native_id: Any) -> None:
         self.rate = rate
         self.latency_sec = latency_sec
         self.underruns = 0
@@ -35,13 +37,15 @@ class MiniaudioOutput:
         self._device = miniaudio.PlaybackDevice(
             output_format=miniaudio.SampleFormat.FLOAT32,
             nchannels=2,
+            device_id=native_id,
             sample_rate=rate,
             buffersize_msec=round(1000 * latency_sec / _PERIODS),
             callback_periods=_PERIODS,
             backends=_BACKENDS,
             app_name="lofi",
         )
-        self.device = f"{self._device.backend} default device"
+        self.device = device.name if device else f"{self._device.backend} default device"
+        self.device_id = device.id if device else ""
 
     def start(self, render: Render, on_lost: Callable[[], None]) -> None:
         self._on_lost = on_lost
@@ -52,7 +56,7 @@ class MiniaudioOutput:
             self._device.start(frames)
         except miniaudio.MiniaudioError as exc:
             self._on_lost = None
-            raise _failed(exc) from exc
+            raise _failed(self.device, exc) from exc
 
     def close(self) -> None:
         self._on_lost = None
@@ -77,13 +81,30 @@ class MiniaudioOutput:
             on_lost()
 
 
-def open_output(rate: int, latency_sec: float) -> MiniaudioOutput:
-    """The system's default device. Raises ``OutputError``."""
+def output_devices() -> list[tuple[Device, Any]]:
+    """Every device that can play, with miniaudio's own id for it; none where it cannot list them."""
     try:
-        return MiniaudioOutput(rate, latency_sec)
+        found = miniaudio.Devices(_BACKENDS).get_playbacks()
+    except miniaudio.MiniaudioError:
+        return []
+    ids = identify([one["name"] for one in found])
+    return [(Device(ident, one["name"], False, "miniaudio"), one["id"]) for ident, one in zip(ids, found, strict=True)]
+
+
+def open_output(rate: int, latency_sec: float, wanted: str = "") -> MiniaudioOutput:
+    """The device that ``wanted`` means, or the system's default. Raises ``OutputError``."""
+    device, native_id = None, None
+    try:
+        if wanted:
+            found = output_devices()
+            device = match((each for each, _ in found), wanted)
+            native_id = next(native for each, native in found if each is device)
+        return MiniaudioOutput(rate, latency_sec, device, native_id)
+    except UnknownDeviceError as exc:
+        raise OutputError(str(exc)) from exc
     except miniaudio.MiniaudioError as exc:
-        raise _failed(exc) from exc
+        raise _failed(device.name if device else "the default device", exc) from exc
 
 
-def _failed(exc: Exception) -> OutputError:
-    return OutputError(f"miniaudio could not open the default device ({exc.args[0] if exc.args else exc}).")
+def _failed(device: str, exc: Exception) -> OutputError:
+    return OutputError(f"miniaudio could not open {device} ({exc.args[0] if exc.args else exc}).")

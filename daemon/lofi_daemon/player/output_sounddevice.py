@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import sounddevice  # type: ignore[import-untyped]
 
+from .devices import Device, UnknownDeviceError, identify, match
 from .output import OutputError, OutputKind, Render
 
 if TYPE_CHECKING:
     from .ring import FloatArray
 
 
+_streams_lock = threading.Lock()
+_streams = 0
+"""Open streams. One that a stalled device holds may never be closed."""
+
+
 class SoundDeviceOutput:
-    """Satisfies ``output.Output``."""
+    """Satisfies ``output.Output``. ``index`` is PortAudio's for the device, until it looks for devices again."""
 
     kind: OutputKind = "sounddevice"
 
-    def __init__(self, device: str, rate: int, latency_sec: float) -> None:
-        self.device = device
+    def __init__(self, device: Device, index: int, rate: int, latency_sec: float) -> None:
+        self.device = device.name
+        self.device_id = device.id
         self.rate = rate
         self.underruns = 0
         self._render: Render | None = None
         self._on_lost: Callable[[], None] | None = None
         self._stream = sounddevice.OutputStream(
+            device=index,
             samplerate=rate,
             channels=2,
             dtype="float32",
@@ -33,6 +42,8 @@ class SoundDeviceOutput:
             finished_callback=self._finished,
         )
         self.latency_sec = float(self._stream.latency)
+        self._closed = False
+        _count_streams(+1)
 
     def start(self, render: Render, on_lost: Callable[[], None]) -> None:
         self._render, self._on_lost = render, on_lost
@@ -44,9 +55,13 @@ class SoundDeviceOutput:
 
     def close(self) -> None:
         self._on_lost = None
+        if self._closed:
+            return
         if self._stream.active:
             self._stream.stop(ignore_errors=True)
         self._stream.close(ignore_errors=True)
+        self._closed = True
+        _count_streams(-1)
 
     def _fill(self, out: FloatArray, frames: int, _time: object, status: sounddevice.CallbackFlags) -> None:
         """In PortAudio's thread. What it raises ends the stream, which is then reported as lost."""
@@ -62,22 +77,62 @@ class SoundDeviceOutput:
             on_lost()
 
 
-def open_output(rate: int, latency_sec: float) -> SoundDeviceOutput:
-    """The default device at ``rate``, or at its own rate where it refuses. Raises ``OutputError``."""
-    name = "the default device"
+def output_devices() -> dict[int, Device]:
+    """The devices of the system's own sound API that can play, by PortAudio's index; as old as its initialisation."""
+    default = sounddevice.query_devices(kind="output")
+    indices = [
+        index
+        for index in sounddevice.query_hostapis(default["hostapi"])["devices"]
+        if sounddevice.query_devices(index)["max_output_channels"] > 0
+    ]
+    names = [sounddevice.query_devices(index)["name"] for index in indices]
+    return {
+        index: Device(ident, name, index == default["index"], "sounddevice")
+        for index, name, ident in zip(indices, names, identify(names), strict=True)
+    }
+
+
+def open_output(rate: int, latency_sec: float, wanted: str = "") -> SoundDeviceOutput:
+    """The device that ``wanted`` means, or the default, at ``rate``, or at its own rate where it refuses.
+
+    Raises ``OutputError``.
+    """
+    name = wanted or "the default device"
     try:
-        # PortAudio lists devices once, when it is initialised; only this makes it look again. sounddevice has
-        # no public call for it, and its maintainer recommends these two.
-        sounddevice._terminate()
-        sounddevice._initialize()
-        device = sounddevice.query_devices(kind="output")
-        name = device["name"]
+        _look_again()
+        devices = output_devices()
+        if wanted:
+            device = match(devices.values(), wanted)
+        else:
+            device = next(device for device in devices.values() if device.is_default)
+        name = device.name
+        index = next(index for index, other in devices.items() if other is device)
         try:
-            return SoundDeviceOutput(name, rate, latency_sec)
+            return SoundDeviceOutput(device, index, rate, latency_sec)
         except sounddevice.PortAudioError:
-            return SoundDeviceOutput(name, int(device["default_samplerate"]), latency_sec)
+            own_rate = int(sounddevice.query_devices(index)["default_samplerate"])
+            return SoundDeviceOutput(device, index, own_rate, latency_sec)
+    except UnknownDeviceError as exc:
+        raise OutputError(str(exc)) from exc
     except (sounddevice.PortAudioError, ValueError) as exc:
         raise _failed(name, exc) from exc
+
+
+def _look_again() -> None:
+    """PortAudio lists devices once, when it is initialised; only a new initialisation makes it look again.
+
+    sounddevice has no public call for it, and its maintainer recommends these two. Ending PortAudio pulls the
+    ground from under every open stream, so with one that would not close the old list has to do.
+    """
+    if _streams == 0:
+        sounddevice._terminate()
+        sounddevice._initialize()
+
+
+def _count_streams(change: int) -> None:
+    global _streams
+    with _streams_lock:
+        _streams += change
 
 
 def _failed(device: str, exc: Exception) -> OutputError:

@@ -1,4 +1,4 @@
-"""Is there a sound device? Asked in a child process, because PortAudio aborts when ALSA's configuration is broken.
+"""Which sound devices are there? Asked in a child process, because PortAudio aborts when ALSA's set-up is broken.
 
 ``python -m lofi_daemon.player.probe sounddevice`` prints one JSON line and leaves.
 """
@@ -11,11 +11,16 @@ import sys
 import msgspec
 from msgspec import Struct
 
+from .devices import Device
+
 PROBE_TIMEOUT_SEC = 10.0
 
 
 class Found(Struct, frozen=True, tag="found"):
+    """``device`` is the default's name; ``devices`` all that can play."""
+
     device: str
+    devices: tuple[Device, ...] = ()
 
 
 class Missing(Struct, frozen=True, tag="missing"):
@@ -32,7 +37,7 @@ _LIBRARY = {"sounddevice": "PortAudio", "miniaudio": "miniaudio"}
 
 
 def probe_in_child(kind: str) -> Probe:
-    """Ask for the default output of "sounddevice" or "miniaudio"; blocks, at most ``PROBE_TIMEOUT_SEC``."""
+    """Ask for the outputs of "sounddevice" or "miniaudio"; blocks, at most ``PROBE_TIMEOUT_SEC``."""
     name = _LIBRARY[kind]
     try:
         done = subprocess.run(
@@ -63,8 +68,10 @@ def probe_sounddevice() -> Probe:
         return Missing(
             "PortAudio is not installed (Debian: sudo apt install libportaudio2; macOS: brew install portaudio)."
         )
+    from .output_sounddevice import output_devices
+
     try:
-        return Found(sounddevice.query_devices(kind="output")["name"])
+        return Found(sounddevice.query_devices(kind="output")["name"], tuple(output_devices().values()))
     except (sounddevice.PortAudioError, ValueError):
         return Missing("PortAudio finds no output device; connect one, or check the sound server.")
 
@@ -73,7 +80,7 @@ def probe_miniaudio() -> Probe:
     """Opens the default device for a moment: miniaudio's list also names ALSA's null device, which is no card."""
     try:
         from .output import OutputError
-        from .output_miniaudio import open_output
+        from .output_miniaudio import open_output, output_devices
     except ImportError:
         return Missing("The Python package miniaudio is not installed.")
     try:
@@ -81,7 +88,7 @@ def probe_miniaudio() -> Probe:
     except OutputError:
         return Missing("miniaudio finds no output device.")
     output.close()
-    return Found(output.device)
+    return Found(output.device, tuple(device for device, _ in output_devices()))
 
 
 def main(kind: str) -> None:
