@@ -57,7 +57,7 @@ local function on_accepted(id, prompt, reply)
     waiting[reply.job_id] = vim.list_extend(waiting[reply.job_id] or {}, waiting[id])
     waiting[id] = nil
     state.drop_job(id)
-    state.add_job(reply.job_id, prompt)
+    state.add_job(reply.job_id, prompt, true)
   end
   local job = state.job(reply.job_id)
   if job then
@@ -89,7 +89,7 @@ function M.generate(opts, callback, accepted)
     params.auto_play = config.current.auto_play
   end
   waiting[id] = { callback }
-  state.add_job(id, params.prompt)
+  state.add_job(id, params.prompt, true)
   client.request("generate", params, function(refused, reply)
     if refused then
       state.drop_job(id)

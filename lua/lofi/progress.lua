@@ -1,4 +1,5 @@
---- Progress of the running job: one line at the bottom of the screen, updated in place.
+--- Progress of what this editor asked for: one line at the bottom of the screen, updated in place. What the radio
+--- or another editor has made is not told here.
 local config = require("lofi.config")
 local events = require("lofi.events")
 local message = require("lofi.message")
@@ -81,24 +82,36 @@ local function on_complete(params)
   )
 end
 
+local function on_error(params)
+  shown = ""
+  -- the end of the daemon is one message, not one for each job
+  if params.code ~= "DAEMON_EXITED" then
+    message.say(params.message or tostring(params.code), vim.log.levels.ERROR)
+  end
+end
+
+local function on_cancelled()
+  shown = ""
+  if config.current.progress ~= "none" then
+    message.say("cancelled.")
+  end
+end
+
 --- Follow what the daemon says; called once.
 function M.attach()
-  events.on("generation_started", on_progress)
-  events.on("generation_progress", on_progress)
-  events.on("generation_complete", on_complete)
-  events.on("generation_error", function(params)
-    shown = ""
-    -- the end of the daemon is one message, not one for each job
-    if params.code ~= "DAEMON_EXITED" then
-      message.say(params.message or tostring(params.code), vim.log.levels.ERROR)
-    end
-  end)
-  events.on("generation_cancelled", function()
-    shown = ""
-    if config.current.progress ~= "none" then
-      message.say("cancelled.")
-    end
-  end)
+  for event, listener in pairs({
+    generation_started = on_progress,
+    generation_progress = on_progress,
+    generation_complete = on_complete,
+    generation_error = on_error,
+    generation_cancelled = on_cancelled,
+  }) do
+    events.on(event, function(params)
+      if state.is_own(params.job_id) then
+        listener(params)
+      end
+    end)
+  end
 end
 
 return M

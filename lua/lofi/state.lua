@@ -17,9 +17,20 @@ local M = {}
 ---@field percent integer
 ---@field eta_sec? number
 
+---@class lofi.Focus
+---@field phase "work"|"break"
+---@field ends_at integer vim.uv.hrtime() at which the phase ends
+---@field round integer
+---@field rounds? integer
+
 ---@class lofi.State
 ---@field playback lofi.Playback
 ---@field jobs lofi.Job[] in the order they were asked for
+---@field playlist? lofi.Playlist
+---@field radio? lofi.RadioState while it is on
+---@field focus? lofi.Focus while it is on
+---@field sleep_at? integer vim.uv.hrtime() at which the music ends
+---@field presets? lofi.Preset[]
 ---@field volume? number 0–1
 ---@field backends? table[]
 ---@field default_backend? string
@@ -40,6 +51,10 @@ M.current = fresh()
 --- Prompts of tracks by id, newest last in `order`; survives the daemon, whose library does too.
 local titles = {} ---@type table<string, string>
 local order = {} ---@type string[]
+
+--- Ids of the jobs that this editor asked for; the others are the radio's and those of other editors. Not
+--- forgotten at their end, when listeners still ask.
+local own = {} ---@type table<string, true>
 
 --- Called with nothing after each change.
 ---@type fun()
@@ -98,6 +113,16 @@ function M.running()
   end
 end
 
+--- The job of this editor that is nearest to its end, if any.
+---@return lofi.Job?
+function M.own_job()
+  local running, first = M.running(), nil
+  for _, job in ipairs(M.current.jobs) do
+    first = first or M.is_own(job.id) and job or nil
+  end
+  return running and M.is_own(running.id) and running or first
+end
+
 --- Seconds into the track, from the clock since the last word of the daemon.
 ---@return number
 function M.position()
@@ -112,11 +137,20 @@ end
 --- Note a job before the daemon knows of it, so that its notifications find it.
 ---@param id string
 ---@param prompt string
-function M.add_job(id, prompt)
+---@param ours? boolean this editor asked for it
+function M.add_job(id, prompt, ours)
+  own[id] = own[id] or ours
   if not M.job(id) then
     table.insert(M.current.jobs, { id = id, prompt = one_line(prompt), state = "queued", percent = 0 })
     M.on_change()
   end
+end
+
+--- Whether this editor asked for the job.
+---@param id string
+---@return boolean
+function M.is_own(id)
+  return own[id] == true
 end
 
 ---@param id string
@@ -141,6 +175,13 @@ local function set_playback(state, params)
     duration_sec = params.duration_sec or old.duration_sec,
     since = vim.uv.hrtime(),
   }
+end
+
+--- The reading of vim.uv.hrtime() in so many seconds.
+---@param seconds number
+---@return integer
+local function moment(seconds)
+  return vim.uv.hrtime() + math.floor(seconds * 1e9)
 end
 
 ---@type table<string, fun(params: table)>
@@ -181,13 +222,48 @@ local apply = {
   playback_resumed = function(params)
     set_playback("playing", params)
   end,
-  playback_ended = function()
-    M.current.playback = fresh().playback
+  playback_ended = function(params)
+    local now = M.current.playback.track_id
+    if not params.track_id or params.track_id == now then -- in a crossfade the next one plays already
+      M.current.playback = fresh().playback
+    end
+  end,
+  playback_seeked = function(params)
+    set_playback(M.current.playback.state, params)
   end,
   volume_changed = function(params)
     M.current.volume = params.level
   end,
+  playlist_changed = function(params)
+    for _, track in ipairs(params.tracks or {}) do
+      M.remember(track.track_id, track.prompt)
+    end
+    M.current.playlist = params
+  end,
+  radio_changed = function(params)
+    M.current.radio = params.active and params or nil
+  end,
+  focus_changed = function(params)
+    M.current.focus = params.active
+        and {
+          phase = params.phase,
+          ends_at = moment(params.ends_in_sec or 0),
+          round = params.round,
+          rounds = params.rounds,
+        }
+      or nil
+  end,
+  sleep_changed = function(params)
+    M.current.sleep_at = params.ends_in_sec and moment(params.ends_in_sec)
+  end,
 }
+
+--- Seconds until that reading of vim.uv.hrtime().
+---@param at integer
+---@return number
+function M.seconds_until(at)
+  return math.max(0, (at - vim.uv.hrtime()) / 1e9)
+end
 
 --- Take in a notification.
 ---@param method string

@@ -33,12 +33,27 @@ local function now_playing(now)
   return playing .. " " .. time.clock(state.position())
 end
 
----@param now lofi.State
+---@param job lofi.Job
 ---@return string
-local function generating(now)
-  local job = state.running() or now.jobs[1]
+local function generating(job)
   local eta = job.eta_sec and " " .. time.clock(math.ceil(job.eta_sec)) or ""
   return ("%s %d%%%s"):format(config.current["icons.generating"], job.percent, eta)
+end
+
+--- A focus is shown in whole minutes, and in seconds when it is nearly over.
+---@param focus lofi.Focus
+---@return string
+local function focusing(focus)
+  local left = state.seconds_until(focus.ends_at)
+  local icon = config.current[focus.phase == "break" and "icons.recess" or "icons.focus"]
+  return ("%s %s"):format(icon, left >= 60 and ("%dm"):format(math.ceil(left / 60)) or time.clock(left))
+end
+
+--- Whether the text changes by itself.
+---@param now lofi.State
+---@return boolean
+local function moves(now)
+  return now.playback.state == "playing" or now.focus ~= nil
 end
 
 local function redraw()
@@ -50,31 +65,42 @@ end
 
 --- A playing clock has to move; it costs nothing where no statusline shows it.
 local function tick()
-  if state.current.playback.state ~= "playing" or not used then
+  if not moves(state.current) or not used then
     ticker:stop()
     return
   end
   redraw()
 end
 
---- The text: "♪ rainy night 1:02", "lofi 45% 0:03", both, or "" when nothing goes on.
+--- The text: "♪ rainy night 1:02 ∞", "lofi 45% 0:03", "focus 12m", several of these, or "" when nothing goes on.
 ---@return string
 function M.text()
   local now = state.current
-  local music = now.playback.state ~= "stopped"
   if not used then
     used = true
-    if now.playback.state == "playing" then
+    if moves(now) then
       ticker = ticker or assert(vim.uv.new_timer())
       if not ticker:is_active() then
         ticker:start(TICK_MS, TICK_MS, vim.schedule_wrap(tick))
       end
     end
   end
-  if not music then
-    return now.jobs[1] and generating(now) or ""
+  local text = now.playback.state ~= "stopped" and now_playing(now) or ""
+  local function add(more)
+    text = text == "" and more or text .. " " .. more
   end
-  return now.jobs[1] and now_playing(now) .. " " .. generating(now) or now_playing(now)
+  -- Beside music, only what this editor asked for: the radio always makes its next track.
+  local job = state.own_job() or text == "" and now.jobs[1] or nil
+  if job then
+    add(generating(job))
+  end
+  if now.radio then
+    add(config.current["icons.radio"])
+  end
+  if now.focus then
+    add(focusing(now.focus))
+  end
+  return text
 end
 
 --- The state changed: draw again soon, once for many changes.

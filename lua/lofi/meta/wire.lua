@@ -41,6 +41,11 @@
 ---@field track_id? string
 ---@field device? string the sound device that is open
 ---@field message? string why there is none
+---@field crossfade_sec number
+---@field loop "off"|"one"|"all"
+---@field shuffle boolean
+---@field playlist_length integer
+---@field playlist_index? integer from 0
 
 ---@alias lofi.PlaybackCallback fun(err: lofi.Error?, result: lofi.PlayerState?)
 
@@ -56,3 +61,57 @@
 ---@field stage_types string[]
 ---@field models string[]
 ---@field device? string
+
+---@class lofi.PlaylistEntry
+---@field track_id string
+---@field prompt string
+---@field duration_sec number
+
+---@class lofi.Playlist
+---@field tracks lofi.PlaylistEntry[]
+---@field index? integer of the current one, from 0
+---@field loop "off"|"one"|"all"
+---@field shuffle boolean
+
+---@alias lofi.PlaylistCallback fun(err: lofi.Error?, result: lofi.Playlist?)
+
+---@class lofi.RadioOpts
+---@field prompt? string
+---@field strategy? "same_prompt"|"preset_cycle"|"random_preset"|"library"
+---@field presets? string[]
+---@field backend? string
+---@field duration_sec? number of each track
+
+---@class lofi.RadioState
+---@field active boolean
+---@field strategy string
+---@field prompt? string
+---@field preset? string
+---@field backend? string
+---@field next_track_id? string
+---@field generating boolean
+---@field message? string
+
+---@class lofi.Preset
+---@field name string
+---@field prompt string
+---@field bpm? integer
+---@field keyscale? string
+
+---@class lofi.Device
+---@field id string
+---@field name string
+---@field is_default boolean
+---@field output string
+
+---@class lofi.Devices
+---@field devices lofi.Device[]
+---@field current? string id of the one that plays
+---@field chosen string id of the one that was chosen; "" = the system's default
+
+---@class lofi.FocusState
+---@field active boolean
+---@field phase? "work"|"break"
+---@field ends_in_sec? number
+---@field round? integer
+---@field rounds? integer
