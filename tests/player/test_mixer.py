@@ -26,6 +26,11 @@ class Frames:
     def available(self):
         return (len(self.frames) if self.ready is None else self.ready) - self.at
 
+    @property
+    def frames_left(self):
+        return len(self.frames) - self.at
+
+    error = None
     capacity = RATE // 2
 
     def read(self, count):

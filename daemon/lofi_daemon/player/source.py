@@ -43,6 +43,8 @@ class FileSource:
             else None
         )
         self._ring = Ring(round(RING_SEC * rate))
+        self._promised = round((self.duration_sec - start_sec) * rate)
+        self._given = 0
         self._ended = False
         self._finished = False
         self._closed = False
@@ -67,8 +69,16 @@ class FileSource:
     def capacity(self) -> int:
         return self._ring.capacity
 
+    @property
+    def frames_left(self) -> int:
+        available = self._ring.available
+        if self._finished:
+            return self._ring.available  # asked again: the last frames may have come in between
+        return max(self._promised - self._given, available + 1)
+
     def read(self, count: int) -> FloatArray:
         frames = self._ring.read(count)
+        self._given += len(frames)
         if self._waiting and self._ring.available <= self._low:
             self._waiting = False
             self._space.put(None)
