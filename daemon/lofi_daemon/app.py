@@ -17,9 +17,11 @@ from .jobs.lifecycle import Jobs
 from .library.room import Library
 from .model import NoticeLevel, Track
 from .player.events import PlayerEvent, PlayerNotice
+from .player.output import Outputs
 from .player.player import Player
 from .protocol import notify
 from .protocol.methods import daemon as daemon_methods
+from .protocol.methods import devices as device_methods
 from .protocol.methods import generation as generation_methods
 from .protocol.methods import library as library_methods
 from .protocol.methods import playback as playback_methods
@@ -42,7 +44,9 @@ class App:
         self.leaving = asyncio.Event()
         self.notifier = notify.Notifier()
         self.library = Library(settings.cache_root, settings.max_cache_bytes, self._notice, self._in_use)
-        self.player = Player(self._on_player, settings.player.output, settings.player.volume)
+        self.player = Player(
+            self._on_player, Outputs(settings.player.output, settings.player.device), settings.player.volume
+        )
         self.engine = EngineHost(
             self._on_engine,
             self._on_worker_exit,
@@ -61,6 +65,7 @@ class App:
         generation_methods.add(table, settings, self.generation, self.jobs, self.engine)
         library_methods.add(table, self.library)
         playback_methods.add(table, self.library, self.player)
+        device_methods.add(table, self.player)
         self.dispatcher = Dispatcher(table)
         self._background: set[asyncio.Task[object]] = set()
         for problem in loaded.problems:

@@ -12,7 +12,7 @@ import pytest
 from support.sound import click_threshold, largest_step, noise, save, sine, wait_until_decoded
 from support.sound_card import SoundCard, environment
 
-from lofi_daemon.player.events import PlaybackEnded, PlayerNotice
+from lofi_daemon.player.events import PlaybackEnded
 from lofi_daemon.player.player import Player
 
 RATE = 48_000
@@ -165,22 +165,6 @@ def test_the_position_is_where_the_card_is_up_to_the_devices_latency(card, tmp_p
         await player.play("t", path)
         await listening.read(RATE)
         assert 0.8 < player.state().position_sec < 1.3
-
-    listen(card, "sounddevice", scene)
-
-
-def test_a_card_that_is_pulled_out_pauses_and_says_so(card, tmp_path):
-    path = save(tmp_path / "a.wav", noise(3.0))
-
-    async def scene(listening, player):
-        await player.play("t", path)
-        await listening.read(RATE)
-        card.close()
-        await listening.until(lambda: player.state().state == "paused")
-        assert player.state().device is None
-        assert isinstance(listening.events[-1], PlayerNotice)
-        state = await player.stop()
-        assert state.state == "stopped"
 
     listen(card, "sounddevice", scene)
 

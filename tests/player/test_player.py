@@ -313,25 +313,6 @@ def test_a_device_that_does_not_open_is_an_error_and_the_player_stays_usable(tra
     on_stage(scene, opens=busy)
 
 
-def test_a_lost_device_pauses_where_it_was_last_heard_and_resume_goes_on_there(track):
-    frames, path = track
-
-    async def scene(stage):
-        await stage.player.play("t", path)
-        stage.output.pull(24_000)
-        stage.output.lose()
-        await stage.until(lambda: stage.player.state().state == "paused")
-        at = 24_000 - 4800  # what lay in the device's buffer was not heard
-        assert stage.player.state().position_sec == pytest.approx(at / RATE)
-        assert isinstance(stage.events[-1], PlayerNotice)
-        await stage.player.resume()
-        assert len(stage.opened) == 2
-        heard = stage.output.pull(9600)
-        np.testing.assert_array_equal(heard[FADE:], frames[at + FADE : at + 9600])
-
-    on_stage(scene)
-
-
 def test_an_idle_output_is_released_and_a_pause_outlives_it_to_the_sample(track):
     frames, path = track
 

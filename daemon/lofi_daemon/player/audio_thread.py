@@ -59,7 +59,13 @@ class AudioThread:
 
         self.soon(run)
         async with asyncio.timeout(timeout_sec):
-            return await future
+            try:
+                return await future
+            except asyncio.CancelledError:
+                if future.done() and not future.cancelled() and future.exception() is None and too_late:
+                    result = future.result()  # it came in the same turn of the loop as the cancel
+                    self.soon(lambda: too_late(result))
+                raise
 
     def soon(self, call: Callable[[], None]) -> None:
         """Run ``call`` without anyone waiting for it."""

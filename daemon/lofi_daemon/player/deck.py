@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import LofiError
+from .gain import FloatArray
 from .mixer import Mixer
 from .output import Output, OutputError
 from .source import FileSource, check_file, open_source
@@ -19,6 +20,8 @@ class Deck:
     mixer: Mixer
     lost: bool = False
     """Set from the output's thread when its device went away."""
+    pulls: int = 0
+    """Blocks the device has asked for; it stands still when the device does."""
     sources: dict[Voice, FileSource] = field(default_factory=dict)
     """Of every voice that may still sound. Touched on the event loop only."""
 
@@ -75,6 +78,10 @@ def _open_deck(
         deck.lost = True
         on_lost(deck)
 
+    def render(frames: int) -> FloatArray:
+        deck.pulls += 1
+        return mixer.render(frames)
+
     mixer = Mixer(
         output.rate,
         level,
@@ -83,7 +90,7 @@ def _open_deck(
     )
     deck = Deck(output, mixer)
     try:
-        output.start(mixer.render, lost)
+        output.start(render, lost)
     except OutputError as exc:
         output.close()
         raise LofiError("AUDIO_DEVICE_ERROR", f"{exc} Close what else uses it, or set player.output.") from exc

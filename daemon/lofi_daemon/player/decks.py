@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # the front imports this at start; numpy comes with the first
 
 OPEN_TIMEOUT_SEC = 30.0  # two probes of 10 s, and the opening itself
 CLOSE_TIMEOUT_SEC = 0.5  # the daemon leaves within a second of the end of its stdin
+FAILED_CLOSE_TIMEOUT_SEC = 3.0
 
 _log = logging.getLogger(__name__)
 
@@ -80,9 +81,12 @@ class Decks:
                 loaded.deck.output.close()
 
         self._check_open()
+        if self._closing:
+            await asyncio.wait(self._closing)
         try:
             loaded = await self._thread.call(load, timeout_sec=OPEN_TIMEOUT_SEC, too_late=discard)
         except TimeoutError:
+            self._renew_thread()
             raise LofiError(
                 "AUDIO_DEVICE_ERROR",
                 "The sound device does not answer; restart the sound server, then play again.",
@@ -108,17 +112,17 @@ class Decks:
             except TimeoutError:
                 _log.info("the sound device takes no more samples")
 
-    async def release(self) -> None:
+    async def release(self, timeout_sec: float = CLOSE_TIMEOUT_SEC) -> None:
         """Close the current deck with its sources, if there is one."""
         deck = self._forget()
         if deck:
-            await self._close_output(deck)
+            await self._close_output(deck, timeout_sec)
 
     def abandon(self) -> None:
-        """``release`` without waiting."""
+        """``release`` without waiting; the next ``load`` waits instead."""
         deck = self._forget()
         if deck:
-            task = asyncio.get_running_loop().create_task(self._close_output(deck))
+            task = asyncio.get_running_loop().create_task(self._close_output(deck, FAILED_CLOSE_TIMEOUT_SEC))
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
 
@@ -142,11 +146,17 @@ class Decks:
                 deck.close_source(voice)
         return deck
 
-    async def _close_output(self, deck: Deck) -> None:
+    async def _close_output(self, deck: Deck, timeout_sec: float) -> None:
         try:
-            await self._thread.call(deck.output.close, timeout_sec=CLOSE_TIMEOUT_SEC)
+            await self._thread.call(deck.output.close, timeout_sec=timeout_sec)
         except TimeoutError:
             _log.warning("the sound device does not close; it is left to itself")
+            self._renew_thread()
+
+    def _renew_thread(self) -> None:
+        """Leave the thread to the call that holds it, so that another device can be opened."""
+        self._thread.close()
+        self._thread = AudioThread()
 
     def _silent(self, deck: Deck, voice: Voice) -> None:
         if voice not in deck.sources:

@@ -7,9 +7,11 @@ from typing import Literal
 from msgspec import Struct
 
 from ..model import NoticeLevel
+from .devices import Device
 
 EndReason = Literal["finished", "skipped", "stopped", "error"]
-StateName = Literal["stopped", "playing", "paused", "no_device"]
+StateName = Literal["stopped", "playing", "paused", "waiting", "no_device"]
+"""waiting: it would play, but its device failed; it goes on by itself once one is there."""
 
 
 class PlaybackStarted(Struct, frozen=True):
@@ -37,6 +39,13 @@ class VolumeChanged(Struct, frozen=True):
     level: float
 
 
+class DevicesChanged(Struct, frozen=True):
+    """Noticed when someone asks for the devices or one fails. ``current``: the id of the one that is open."""
+
+    devices: tuple[Device, ...]
+    current: str | None
+
+
 class PlayerNotice(Struct, frozen=True):
     """Something the user should know and did not ask for: a change of output, a lost device."""
 
@@ -44,13 +53,16 @@ class PlayerNotice(Struct, frozen=True):
     message: str
 
 
-PlayerEvent = PlaybackStarted | PlaybackPaused | PlaybackResumed | PlaybackEnded | VolumeChanged | PlayerNotice
+PlayerEvent = (
+    PlaybackStarted | PlaybackPaused | PlaybackResumed | PlaybackEnded | VolumeChanged | DevicesChanged | PlayerNotice
+)
 
 
 class PlayerState(Struct, frozen=True, omit_defaults=True):
     """``position_sec`` is what the mixer has given out; the ear is up to the device's latency behind.
 
-    ``device`` is the sound device held open now, ``message`` why there is none when ``state`` is "no_device".
+    ``device`` is the sound device held open now, ``message`` why there is none when ``state`` is "no_device"
+    or "waiting".
     """
 
     state: StateName

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from .ring import FloatArray
 
 
-_streams_lock = threading.Lock()
-_streams = 0
-"""Open streams. One that a stalled device holds may never be closed."""
+_in_use = 0
+"""Streams that are open, and calls under way that may open one. A stalled device may hold its own for ever."""
+_in_use_lock = threading.Lock()
 
 
 class SoundDeviceOutput:
@@ -32,18 +32,22 @@ class SoundDeviceOutput:
         self.underruns = 0
         self._render: Render | None = None
         self._on_lost: Callable[[], None] | None = None
-        self._stream = sounddevice.OutputStream(
-            device=index,
-            samplerate=rate,
-            channels=2,
-            dtype="float32",
-            latency=latency_sec,
-            callback=self._fill,
-            finished_callback=self._finished,
-        )
-        self.latency_sec = float(self._stream.latency)
         self._closed = False
-        _count_streams(+1)
+        _use(+1)
+        try:
+            self._stream = sounddevice.OutputStream(
+                device=index,
+                samplerate=rate,
+                channels=2,
+                dtype="float32",
+                latency=latency_sec,
+                callback=self._fill,
+                finished_callback=self._finished,
+            )
+        except BaseException:
+            _use(-1)
+            raise
+        self.latency_sec = float(self._stream.latency)
 
     def start(self, render: Render, on_lost: Callable[[], None]) -> None:
         self._render, self._on_lost = render, on_lost
@@ -61,7 +65,7 @@ class SoundDeviceOutput:
             self._stream.stop(ignore_errors=True)
         self._stream.close(ignore_errors=True)
         self._closed = True
-        _count_streams(-1)
+        _use(-1)
 
     def _fill(self, out: FloatArray, frames: int, _time: object, status: sounddevice.CallbackFlags) -> None:
         """In PortAudio's thread. What it raises ends the stream, which is then reported as lost."""
@@ -124,15 +128,20 @@ def _look_again() -> None:
     sounddevice has no public call for it, and its maintainer recommends these two. Ending PortAudio pulls the
     ground from under every open stream, so with one that would not close the old list has to do.
     """
-    if _streams == 0:
-        sounddevice._terminate()
-        sounddevice._initialize()
+    alone = _use(+1) == 1
+    try:
+        if alone:
+            sounddevice._terminate()
+            sounddevice._initialize()
+    finally:
+        _use(-1)
 
 
-def _count_streams(change: int) -> None:
-    global _streams
-    with _streams_lock:
-        _streams += change
+def _use(change: int) -> int:
+    global _in_use
+    with _in_use_lock:
+        _in_use += change
+        return _in_use
 
 
 def _failed(device: str, exc: Exception) -> OutputError:

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import LofiError
-from .decks import CLOSE_TIMEOUT_SEC, Decks
+from .choice import Choice
+from .decks import CLOSE_TIMEOUT_SEC, FAILED_CLOSE_TIMEOUT_SEC, Decks
+from .devices import DeviceList
 from .events import (
     EndReason,
     PlaybackEnded,
@@ -24,6 +26,7 @@ from .events import (
     VolumeChanged,
 )
 from .output import NoDeviceError, Output, Outputs, OutputSetting, Say
+from .recovery import STALL_SEC, Recovery, StallWatch
 
 if TYPE_CHECKING:  # the front imports this at start; numpy comes with the first play
     from .deck import Deck, Loaded
@@ -49,22 +52,24 @@ class _Now:
 
 
 class Player:
-    """Plays tracks through what the setting ``output`` chooses; ``open_output(say)`` is asked instead if given.
+    """Plays tracks through what ``output`` opens; ``open_output(say)`` is asked instead if given.
 
     To be used on one event loop; ``listener`` is called there. Commands are carried out one after another in
     the order they came, and one that has nothing to do returns the state. State and events follow a command at
     once, the sound by one device latency. The output is released after ``idle_sec`` without sound, also
-    in a pause; resuming opens it again at the same sample.
+    in a pause; resuming opens it again at the same sample. When the device fails, or asks for no sample for
+    ``stall_sec``, the player waits and goes on where it was last heard, on whatever device opens first.
     """
 
     def __init__(
         self,
         listener: Callable[[PlayerEvent], None],
-        output: OutputSetting = "auto",
+        output: OutputSetting | Outputs = "auto",
         volume: float = 1.0,
         *,
         open_output: Callable[[Say], Output] | None = None,
         idle_sec: float = IDLE_SEC,
+        stall_sec: float = STALL_SEC,
     ) -> None:
         self._listener = listener
         self._level = _checked_level(volume)
@@ -72,7 +77,11 @@ class Player:
         self._state: StateName = "stopped"
         self._message: str | None = None
         self._now: _Now | None = None
-        self._decks = Decks(open_output or Outputs(output).open, self._on_silent, self._on_lost, self._notice)
+        self._outputs = output if isinstance(output, Outputs) else Outputs(output)
+        self._decks = Decks(open_output or self._outputs.open, self._on_silent, self._on_lost, self._notice)
+        self._choice = Choice(self._outputs, self._device_id, self._tell)
+        self._recovery = Recovery(self._play_on)
+        self._watch = StallWatch(self._pulls, self._on_stall, stall_sec)
         self._commands = asyncio.Lock()
         self._idle: asyncio.TimerHandle | None = None
         self._releasing: asyncio.Task[None] | None = None
@@ -119,6 +128,7 @@ class Player:
             except LofiError:
                 self._tell(PlaybackEnded(track_id, "error"))
                 raise
+            self._recovery.cancel()
             self._end("skipped")
             duration = loaded.source.duration_sec if duration_sec is None else duration_sec
             self._now = _Now(track_id, Path(path), duration, loaded.voice)
@@ -127,20 +137,27 @@ class Player:
             return self.state()
 
     async def pause(self) -> PlayerState:
+        self._stop_waiting()
         async with self._commands:
             return self._pause()
 
     async def resume(self) -> PlayerState:
-        """Go on from where the pause began. Raises ``LofiError`` as ``play`` does; the track stays paused then."""
+        """Go on from where the pause began; in "waiting", try once more now.
+
+        Raises ``LofiError`` as ``play`` does; the track stays paused then.
+        """
         async with self._commands:
             return await self._resume()
 
     async def toggle(self) -> PlayerState:
-        """Pause what plays, resume what is paused."""
+        """Pause what plays or waits for a device, resume what is paused."""
+        if self._state == "waiting":
+            return await self.pause()
         async with self._commands:
             return self._pause() if self._state == "playing" else await self._resume()
 
     async def stop(self) -> PlayerState:
+        self._stop_waiting()
         async with self._commands:
             self._stop()
             return self.state()
@@ -155,9 +172,29 @@ class Player:
             self._tell(VolumeChanged(level))
         return level
 
+    async def devices(self) -> DeviceList:
+        """The sound devices there are now. Raises ``LofiError`` AUDIO_DEVICE_ERROR where the system does not say."""
+        return await self._choice.list()
+
+    async def set_device(self, wanted: str) -> DeviceList:
+        """Play through ``wanted``, an id, a name or a part of one, or "" for the system's default, from now on.
+
+        What plays moves there without losing a sample. Raises ``LofiError`` AUDIO_DEVICE_ERROR, field "device",
+        for one that is not there.
+        """
+        device_id, is_open = await self._choice.find(wanted)
+        async with self._commands:
+            self._outputs.chosen = device_id
+            if self._state == "waiting":
+                self._recovery.hurry()
+            elif self._decks.current and not is_open:
+                await self._move()
+        return await self._choice.list()
+
     async def close(self) -> None:
         """Fade out and release everything, within a second even if the sound server hangs."""
         self._decks.refuse_loads()
+        self._recovery.cancel()
         self._cancel_idle()
         try:
             async with asyncio.timeout(FADE_TIMEOUT_SEC + CLOSE_TIMEOUT_SEC), self._commands:
@@ -167,6 +204,8 @@ class Player:
         except TimeoutError:
             _log.warning("the sound device hangs; it is left to itself")
         self._cancel_idle()
+        self._watch.stop()
+        self._choice.close()
         self._decks.close()
 
     # Below: called while ``_commands`` is held, or from the event loop in one go.
@@ -182,6 +221,7 @@ class Player:
         loaded.deck.mixer.start(loaded.voice)
         self._state, self._message = "playing", None
         self._cancel_idle()
+        self._watch.start()
 
     def _pause(self) -> PlayerState:
         if self._state == "playing" and self._now and self._decks.current:
@@ -193,12 +233,15 @@ class Player:
 
     async def _resume(self) -> PlayerState:
         now = self._now
+        if self._state == "waiting":
+            self._recovery.hurry()
         if self._state != "paused" or now is None:
             return self.state()
         if self._decks.current and now.voice:
             self._decks.current.mixer.resume()
             self._state, self._message = "playing", None
             self._cancel_idle()
+            self._watch.start()
         else:
             try:
                 loaded = await self._load(now.path, now.position_sec)
@@ -233,16 +276,90 @@ class Player:
         self._state = "stopped"
         self._end("error" if error else "finished")
 
-    def _on_lost(self, deck: Deck) -> None:
-        """The device is gone. Here: pause where it was last heard. Recovery would start from this place."""
+    def _on_lost(self, deck: Deck, why: str = "The sound device went away") -> None:
+        """The device is gone. Wait where it was last heard; ``_play_on`` is tried from there."""
         was_playing = self._state == "playing"
         self._let_go(unheard_sec=deck.output.latency_sec if was_playing else 0.0)
         self._decks.abandon()
+        self._outputs.distrust()
         if self._now and was_playing:
-            self._state = "paused"
-            self._message = "The sound device went away. Resume to play on once it is back."
+            self._state = "waiting"
+            self._message = f"{why}; the music goes on here once one plays."
             self._tell(PlaybackPaused(self._now.track_id, self._position_sec()))
+            self._recovery.begin()
+            if self._recovery.is_news:
+                self._notice(self._message)
+
+    def _on_stall(self) -> None:
+        if self._decks.current:
+            self._on_lost(self._decks.current, "The sound device takes no more sound")
+
+    async def _play_on(self) -> bool:
+        """Try to leave "waiting"; whether there is nothing more to try."""
+        async with self._commands:
+            now = self._now
+            if self._state != "waiting" or now is None:
+                return True
+            try:
+                loaded = await self._load(now.path, now.position_sec)
+            except NoDeviceError:
+                return False
+            except LofiError as exc:
+                if exc.name == "AUDIO_DEVICE_ERROR":
+                    return False
+                self._notice(exc.message)
+                self._state, self._message = "stopped", None
+                self._end("error")
+                return True
+            now.voice = loaded.voice
+            self._sound(loaded)
+            self._tell(PlaybackResumed(now.track_id, self._position_sec()))
+            if self._recovery.is_news:
+                self._tell(PlayerNotice("info", f"The music goes on through “{loaded.deck.output.device}”."))
+            self._choice.look()
+            return True
+
+    def _stop_waiting(self) -> None:
+        """Not only once the command has its turn: an attempt may hold it for as long as a sound server hangs."""
+        if self._state == "waiting":
+            self._recovery.cancel()
+            self._state, self._message = "paused", None
+
+    async def _move(self) -> None:
+        """Leave the device that is open for the chosen one, at the sample where its fade out ended."""
+        deck, now = self._decks.current, self._now
+        assert deck is not None
+        if now and now.voice and self._state == "playing":
+            voice, start_sec = now.voice, deck.sources[now.voice].start_sec
+            self._let_go()
+            deck.mixer.leave()
+            await self._decks.quiet(FADE_TIMEOUT_SEC)
+            now.position_sec = start_sec + voice.position / deck.mixer.rate
+        else:
+            self._let_go()
+        await self._decks.release(FAILED_CLOSE_TIMEOUT_SEC)
+        if now is None or self._state != "playing":
+            return
+        try:
+            loaded = await self._load(now.path, now.position_sec)
+        except (NoDeviceError, LofiError) as exc:
+            self._state, self._message = "waiting", str(exc)
+            self._tell(PlaybackPaused(now.track_id, self._position_sec()))
             self._notice(self._message)
+            self._recovery.begin()
+            return
+        now.voice = loaded.voice
+        self._sound(loaded)
+        self._tell(PlaybackResumed(now.track_id, self._position_sec()))
+
+    def _pulls(self) -> int | None:
+        """For the watch on stalls: None while there is nothing to pull."""
+        deck = self._decks.current
+        return deck.pulls if deck and self._state == "playing" else None
+
+    def _device_id(self) -> str | None:
+        deck = self._decks.current
+        return (deck.output.device_id or None) if deck else None
 
     def _let_go(self, *, unheard_sec: float = 0.0) -> None:
         """Keep the track's place in seconds, now that its voice goes with the deck."""

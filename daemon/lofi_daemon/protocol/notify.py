@@ -18,6 +18,7 @@ from ..jobs.job import (
 )
 from ..model import NoticeLevel, Track
 from ..player.events import (
+    DevicesChanged,
     PlaybackEnded,
     PlaybackPaused,
     PlaybackResumed,
@@ -26,7 +27,7 @@ from ..player.events import (
 )
 from .wire import notification
 
-PlaybackEvent = PlaybackStarted | PlaybackPaused | PlaybackResumed | PlaybackEnded | VolumeChanged
+PlaybackEvent = PlaybackStarted | PlaybackPaused | PlaybackResumed | PlaybackEnded | VolumeChanged | DevicesChanged
 
 _PLAYBACK = {
     PlaybackStarted: "playback_started",
@@ -34,6 +35,7 @@ _PLAYBACK = {
     PlaybackResumed: "playback_resumed",
     PlaybackEnded: "playback_ended",
     VolumeChanged: "volume_changed",
+    DevicesChanged: "devices_changed",
 }
 
 Send = Callable[[bytes], None]

@@ -23,7 +23,7 @@ def add(table: Table, library: Library, player: Player) -> None:
         return await player.play(track.id, track.path, track.duration_sec)
 
     def has_track() -> bool:
-        return player.state().state in ("playing", "paused")
+        return player.state().state in ("playing", "paused", "waiting")
 
     @table.method("play", PlayParams)
     async def play(params: PlayParams) -> object:
