@@ -24,6 +24,7 @@ def isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
     patch.setenv("HOME", str(home))
     for name, folder in XDG.items():
         patch.setenv(name, str(home / folder))
+    patch.setenv("LOFI_DAEMON_SHARED", "false")  # the tests of the shared daemon switch it on
 
 
 @pytest.fixture(scope="session", autouse=True)
