@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import select
+import threading
 import time
 from pathlib import Path
 
@@ -18,16 +19,17 @@ from numpy.typing import NDArray
 
 PAGE = 4096
 
-CONFIG = """\
-pcm.card {{
+DEVICE = """\
+pcm.{name} {{
     type plug
+    hint {{ show on  description "{name}" }}
     slave {{
         pcm {{ type file  slave.pcm {{ type null }}  file "{fifo}"  format "raw" }}
         format FLOAT_LE  rate {rate}  channels 2
     }}
 }}
-pcm.!default pcm.card
 """
+DEFAULT = "pcm.!default pcm.{name}\n"
 
 FRAME = 8  # stereo float32
 
@@ -43,15 +45,11 @@ def environment(config: Path) -> dict[str, str]:
     }
 
 
-class SoundCard:
-    """Stereo float32 at ``rate`` Hz. Close it to pull the plug: the next write of the player fails."""
+class Pipe:
+    """The end of one device that its listener holds."""
 
-    def __init__(self, folder: Path, rate: int = 48_000) -> None:
-        self.rate = rate
-        fifo, config = folder / "card.fifo", folder / "asound.conf"
+    def __init__(self, fifo: Path) -> None:
         os.mkfifo(fifo, 0o600)
-        config.write_text(CONFIG.format(fifo=fifo, rate=rate))
-        self.env = environment(config)
         # Read and write: a probe that opens and closes the device would otherwise be an end of file.
         self._fd: int | None = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
         fcntl.fcntl(self._fd, fcntl.F_SETPIPE_SZ, PAGE)
@@ -67,12 +65,103 @@ class SoundCard:
             got += os.read(self._fd, min(PAGE, wanted - len(got)))
         return np.frombuffer(bytes(got), "<f4").reshape(-1, 2)
 
+    def take(self) -> bytes:
+        """What lies in the pipe now, at most a page; b"" if that is nothing."""
+        if self._fd is None or not select.select([self._fd], [], [], 0)[0]:
+            return b""
+        return os.read(self._fd, PAGE)
+
     def drain(self) -> None:
         """Throw away what lies in the pipe."""
-        while self._fd is not None and select.select([self._fd], [], [], 0)[0]:
-            os.read(self._fd, PAGE)
+        while self.take():
+            pass
 
     def close(self) -> None:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
+
+
+class SoundCard(Pipe):
+    """Stereo float32 at ``rate`` Hz. Close it to pull the plug: the next write of the player fails."""
+
+    def __init__(self, folder: Path, rate: int = 48_000) -> None:
+        self.rate = rate
+        fifo, config = folder / "card.fifo", folder / "asound.conf"
+        super().__init__(fifo)
+        config.write_text(DEVICE.format(name="card", fifo=fifo, rate=rate) + DEFAULT.format(name="card"))
+        self.env = environment(config)
+
+
+class SoundCards:
+    """Several cards of one machine, 48 kHz, to be plugged in and pulled out; the first of them is the default.
+
+    A thread listens to all of them at about ``speed`` times real time and keeps what it heard, card by card.
+    """
+
+    def __init__(self, folder: Path, *names: str, speed: float = 2.0) -> None:
+        self._folder = folder
+        self._config = folder / "asound.conf"
+        self._pipes: dict[str, tuple[Path, Pipe]] = {}
+        self._heard: dict[str, bytearray] = {}
+        self._plugs = 0
+        self._block_sec = PAGE / FRAME / 48_000 / speed
+        self._lock = threading.Lock()
+        self._deaf: set[str] = set()
+        self._closed = False
+        self.env = environment(self._config)
+        self._write_config()
+        for name in names:
+            self.plug(name)
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+
+    def plug(self, name: str) -> None:
+        self._plugs += 1
+        fifo = self._folder / f"{name}{self._plugs}.fifo"
+        with self._lock:
+            self._pipes[name] = fifo, Pipe(fifo)
+            self._heard[name] = bytearray()
+        self._write_config()
+
+    def unplug(self, name: str) -> None:
+        with self._lock:
+            fifo, pipe = self._pipes.pop(name)
+        self._write_config()
+        fifo.unlink()  # a FIFO that nobody reads would hold up whoever opens it
+        pipe.close()
+
+    def stall(self, name: str) -> None:
+        """Take no more from this card; its player is held in its write, as by a driver that hangs."""
+        self._deaf.add(name)
+
+    def go_on(self, name: str) -> None:
+        self._deaf.discard(name)
+
+    def heard(self, name: str) -> NDArray[np.float32]:
+        """All that was heard since the card was plugged in, [frames, 2]."""
+        with self._lock:
+            data = bytes(self._heard[name])
+        return np.frombuffer(data[: len(data) // FRAME * FRAME], "<f4").reshape(-1, 2)
+
+    def close(self) -> None:
+        self._closed = True
+        self._thread.join()
+        for _, pipe in self._pipes.values():
+            pipe.close()
+
+    def _listen(self) -> None:
+        while not self._closed:
+            with self._lock:
+                for name, (_, pipe) in self._pipes.items():
+                    if name not in self._deaf:
+                        self._heard[name] += pipe.take()
+            time.sleep(self._block_sec)
+
+    def _write_config(self) -> None:
+        """By a rename: ALSA reads a file again when it is another, or a second older."""
+        names = list(self._pipes)
+        text = "".join(DEVICE.format(name=name, fifo=self._pipes[name][0], rate=48_000) for name in names)
+        fresh = self._config.with_suffix(".new")
+        fresh.write_text(text + (DEFAULT.format(name=names[0]) if names else ""))
+        fresh.replace(self._config)
