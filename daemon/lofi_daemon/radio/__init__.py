@@ -1,0 +1,1 @@
+"""The radio: music without an end."""
