@@ -7,6 +7,7 @@
 local root = vim.fs.dirname(vim.fs.dirname(vim.fs.abspath(arg[0])))
 package.path = ("%s/lua/?.lua;%s/lua/?/init.lua;"):format(root, root) .. package.path
 local config = require("lofi.config")
+local radio = require("lofi.radio")
 local request = require("lofi.request")
 
 local WIDTH = 78
@@ -67,7 +68,8 @@ local function option_lines(entries)
   local lines = {}
   for _, entry in ipairs(entries) do
     table.insert(lines, tagged(entry.name, "*lofi-" .. entry.name:gsub("_", "-") .. "*"))
-    table.insert(lines, ("%sType: %s. Default: %s."):format(INDENT, takes(entry), literal(entry.default)))
+    local facts = ("Type: %s. Default: %s."):format(takes(entry), literal(entry.default))
+    vim.list_extend(lines, wrap(facts, INDENT))
     if entry.ascii and entry.ascii ~= entry.default then
       table.insert(lines, ("%sWith ascii: %s."):format(INDENT, literal(entry.ascii)))
     end
@@ -88,10 +90,11 @@ local function settings(daemon)
     :totable()
 end
 
+---@param entries lofi.schema.Entry[]
 ---@return string[]
-local function request_lines()
+local function request_lines(entries)
   local lines = {}
-  for _, entry in ipairs(request.schema) do
+  for _, entry in ipairs(entries) do
     local name = entry.alias and ("%s (%s)"):format(entry.alias[1], entry.name) or entry.name
     table.insert(lines, name .. "  ~")
     vim.list_extend(lines, wrap(("%s. %s"):format(takes(entry), entry.doc), INDENT))
@@ -129,7 +132,8 @@ end
 local function help(lines)
   lines = replace_section(lines, "*lofi-options*", option_lines(settings(false)))
   lines = replace_section(lines, "*lofi-daemon-options*", option_lines(settings(true)))
-  return replace_section(lines, "*lofi-request-options*", request_lines())
+  lines = replace_section(lines, "*lofi-radio-options*", request_lines(radio.schema))
+  return replace_section(lines, "*lofi-request-options*", request_lines(request.schema))
 end
 
 ---@param entry lofi.schema.Entry

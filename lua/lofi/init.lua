@@ -136,6 +136,140 @@ function M.volume(level, callback)
   end
 end
 
+--- Go on with the next track of the playlist.
+---@param callback? lofi.PlaybackCallback
+function M.skip(callback)
+  ask("skip", nil, callback)
+end
+
+--- Go back to the track before.
+---@param callback? lofi.PlaybackCallback
+function M.previous(callback)
+  ask("previous", nil, callback)
+end
+
+--- Go to a place in the track.
+---@param to number|string seconds, or as :LofiSeek takes it: "1:30", "+10", "-10"
+---@param callback? lofi.PlaybackCallback
+function M.seek(to, callback)
+  wire()
+  require("lofi.seek").to(to, callback or complain)
+end
+
+--- Set how long tracks fade into each other, or ask for it with nil.
+---@param seconds? number 0–30
+---@param callback? lofi.PlaybackCallback
+function M.crossfade(seconds, callback)
+  if seconds then
+    ask("crossfade_set", { duration_sec = seconds }, callback)
+  else
+    ask("status", nil, callback and function(err, status)
+      callback(err, status and status.playback)
+    end)
+  end
+end
+
+--- What plays after what. Tracks are named by their ids, 6 digits or more.
+M.playlist = {}
+
+---@param callback lofi.PlaylistCallback
+function M.playlist.get(callback)
+  ask("playlist_get", nil, callback)
+end
+
+--- Put tracks at the end of the playlist, or after the current one with `next`.
+---@param tracks string|string[]
+---@param opts? { next?: boolean }|lofi.PlaylistCallback may be left out
+---@param callback? lofi.PlaylistCallback
+function M.playlist.add(tracks, opts, callback)
+  if type(opts) == "function" then
+    opts, callback = nil, opts
+  end
+  local params = type(tracks) == "table" and { track_ids = tracks } or { track_id = tracks }
+  params.next = opts and opts.next
+  ask("playlist_add", params, callback)
+end
+
+---@param track string
+---@param callback? lofi.PlaylistCallback
+function M.playlist.remove(track, callback)
+  ask("playlist_remove", { track_id = track }, callback)
+end
+
+---@param callback? lofi.PlaylistCallback
+function M.playlist.clear(callback)
+  ask("playlist_clear", nil, callback)
+end
+
+--- Set what happens at the end of a track, or ask for it with nil.
+---@param mode? "off"|"one"|"all"
+---@param callback? lofi.PlaylistCallback
+function M.loop(mode, callback)
+  ask(mode and "playlist_mode" or "playlist_get", mode and { loop = mode }, callback)
+end
+
+--- Set whether the playlist is played in any order, or ask for it with nil.
+---@param on? boolean
+---@param callback? lofi.PlaylistCallback
+function M.shuffle(on, callback)
+  if on == nil then
+    ask("playlist_get", nil, callback)
+  else
+    ask("playlist_mode", { shuffle = on }, callback)
+  end
+end
+
+--- Music without end: a prompt, a table of options, nil for the settings' own, or false to end it.
+---@param opts? string|false|lofi.RadioOpts
+---@param callback? fun(err: lofi.Error?, result: lofi.RadioState?)
+function M.radio(opts, callback)
+  if opts == false then
+    ask("radio_stop", nil, callback)
+  else
+    ask("radio_start", type(opts) == "string" and { prompt = opts } or opts, callback)
+  end
+end
+
+--- The moods that the radio knows by name.
+---@param callback fun(err: lofi.Error?, result: { presets: lofi.Preset[] }?)
+function M.presets(callback)
+  ask("presets_list", nil, function(err, result)
+    if result then
+      require("lofi.state").current.presets = result.presets
+    end
+    callback(err, result)
+  end)
+end
+
+--- Choose the sound device ("" = the system's default), or ask for all of them with nil.
+---@param device? string its id, its name, or a part of the name
+---@param callback? fun(err: lofi.Error?, result: lofi.Devices?)
+function M.devices(device, callback)
+  if device then
+    ask("audio_device_set", { device = device }, callback)
+  else
+    ask("audio_devices", nil, callback)
+  end
+end
+
+--- End the music after so many minutes; nil or 0 lets it go on.
+---@param minutes? number
+---@param callback? fun(err: lofi.Error?, result: { ends_in_sec: number? }?)
+function M.sleep(minutes, callback)
+  ask("sleep_set", { minutes = minutes or 0 }, callback)
+end
+
+--- Music while you work and silence in the break, turn and turn about; false ends it.
+---@param opts { work_min: number, break_min: number, rounds?: integer }|false
+---@param callback? fun(err: lofi.Error?, result: lofi.FocusState?)
+function M.focus(opts, callback)
+  if opts then
+    ask("focus_start", opts, callback)
+  else
+    ask("focus_stop", nil, callback)
+  end
+end
+
 --- With a callback: what the daemon says of itself. Without: what is known already, at once.
 ---@param callback? fun(err: lofi.Error?, result: table?)
 ---@return lofi.State?

@@ -4,7 +4,8 @@ import pytest
 
 COMMANDS = [
     "Lofi", "LofiGenerate", "LofiPlay", "LofiPause", "LofiResume", "LofiToggle", "LofiStop", "LofiCancel",
-    "LofiVolume", "LofiBackends", "LofiStatus", "LofiLog",
+    "LofiVolume", "LofiSkip", "LofiPrevious", "LofiSeek", "LofiPlaylist", "LofiLoop", "LofiShuffle", "LofiCrossfade",
+    "LofiRadio", "LofiDevices", "LofiSleep", "LofiFocus", "LofiBackends", "LofiStatus", "LofiLog",
 ]  # fmt: skip
 
 LOADED = "return vim.iter(package.loaded):map(function(name) return name:find('^lofi') and name end):totable()"
@@ -28,8 +29,8 @@ def test_there_are_plug_maps_and_no_keys_of_ours(open_editor):
     ours = [m for m in maps if "ofi" in m.get("rhs", "")]
     assert {m["lhs"] for m in ours} == {
         f"<Plug>(lofi-{name})"
-        for name in ("generate", "play", "pause", "resume", "toggle", "stop", "cancel", "volume-up", "volume-down",
-                     "status")
+        for name in ("generate", "play", "pause", "resume", "toggle", "stop", "cancel", "skip", "previous",
+                     "forward", "back", "radio", "playlist", "devices", "volume-up", "volume-down", "status")
     }  # fmt: skip
     assert all(m["noremap"] and m["rhs"].startswith("<Cmd>Lofi ") for m in ours)
 

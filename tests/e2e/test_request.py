@@ -75,8 +75,8 @@ def complete(editor, line):
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("Lofi pl", ["play"]),
-        ("Lofi p", ["pause", "play"]),
+        ("Lofi pl", ["play", "playlist"]),
+        ("Lofi pa", ["pause"]),
         ("Lofi re", ["restart", "resume"]),
         ("LofiGenerate rain du", ["duration="]),
         ("Lofi generate rain du", ["duration="]),
@@ -96,6 +96,25 @@ def complete(editor, line):
         ("LofiPlay ", []),
         ("LofiCancel ", []),
         ("Lofi nothing ", []),
+        ("LofiPlaylist ", ["add", "clear", "next", "remove"]),
+        ("LofiPlaylist clear ", []),
+        ("LofiLoop ", ["off", "one", "all"]),
+        ("Lofi shuffle o", ["off", "on"]),
+        ("LofiRadio o", ["off"]),
+        ("LofiRadio jazz ", ["strategy=", "preset=", "duration=", "backend="]),
+        ("LofiRadio strategy=random_preset d", ["duration="]),
+        (
+            "LofiRadio strategy=",
+            [
+                "strategy=same_prompt",
+                "strategy=preset_cycle",
+                "strategy=random_preset",
+                "strategy=library",
+            ],
+        ),
+        ("LofiRadio preset=", []),
+        ("LofiDevices d", ["default"]),
+        ("LofiFocus 2", ["25 5"]),
         ("Lofi pause ", []),
     ],
 )
@@ -105,7 +124,8 @@ def test_completion(shared, line, expected):
 
 def test_every_subcommand_completes(shared):
     assert complete(shared, "Lofi ") == [
-        "backends", "cancel", "generate", "log", "pause", "play", "restart", "resume", "status", "stop", "toggle",
+        "backends", "cancel", "crossfade", "devices", "focus", "generate", "log", "loop", "pause", "play", "playlist",
+        "previous", "radio", "restart", "resume", "seek", "shuffle", "skip", "sleep", "status", "stop", "toggle",
         "volume",
     ]  # fmt: skip
 

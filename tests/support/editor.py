@@ -17,7 +17,7 @@ PUPPET = [sys.executable, str(E2E / "puppet_stdio.py")]
 RECORD_EVENTS = """
 _G.heard = {}
 for _, pattern in ipairs({ 'Started', 'Progress', 'Done', 'Error', 'Cancelled', 'Playback', 'Queue', 'Volume',
-    'Notice', 'Exit' }) do
+    'Playlist', 'Radio', 'Focus', 'Sleep', 'Devices', 'Notice', 'Exit' }) do
   vim.api.nvim_create_autocmd('User', { pattern = 'Lofi' .. pattern, callback = function(args)
     table.insert(_G.heard, { args.match, args.data })
   end })

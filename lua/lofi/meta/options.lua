@@ -15,6 +15,8 @@
 ---@field threads? integer CPU threads for generation; 0 leaves the choice to the libraries.
 ---@field cache? lofi.Config.Cache
 ---@field player? lofi.Config.Player
+---@field radio? lofi.Config.Radio
+---@field worker_nice? integer How much generation stands back for other programs; 0 = not at all, 19 = most.
 ---@field model_path? string Where models are kept; empty = models in the cache folder.
 ---@field ace_step_model_dir? string Where the ACE-Step models are; empty = ace-step in the cache folder.
 ---@field ace_step_default_steps? integer ACE-Step v1: diffusion steps of a request that names none.
@@ -29,12 +31,16 @@
 ---@field playing? string Statusline: before what plays.
 ---@field paused? string Statusline: before what is paused.
 ---@field generating? string Statusline: before percent and remaining time.
+---@field radio? string Statusline: after what plays, while the radio is on.
+---@field focus? string Statusline: before the rest of the time to work.
+---@field recess? string Statusline: before the rest of the break.
 
 ---@class lofi.Config.Statusline
 ---@field max_title? integer Statusline: the title is cut to this many columns.
 
 ---@class lofi.Config.Daemon
 ---@field cmd? string|string[] What starts the daemon, as a program or a list of words; `--stdio` and settings are appended. Not set: the plugin's own .venv, then lofi.nvim/venv in stdpath('data'), then PATH.
+---@field shared? boolean One daemon for all of your editors (Linux, macOS), so that music outlives the editor; false = one each.
 
 ---@class lofi.Config.Log
 ---@field max_kb? integer The log starts afresh at this size; one older file is kept.
@@ -47,6 +53,17 @@
 ---@class lofi.Config.Player
 ---@field output? "auto"|"sounddevice"|"miniaudio"|"none" How sound leaves the machine; none = never.
 ---@field volume? number The volume to start with.
+---@field device? string The sound device, by its name or a part of it that no other has; empty = the system's default.
+---@field crossfade_sec? number How long a track fades into the next; 0 joins them without a gap.
+---@field resume? boolean Keep playlist, position and volume when the daemon leaves; its next start has them again, paused.
+---@field pause_on_battery? boolean Pause when the machine is unplugged, go on when it is plugged in.
+---@field quiet_hours? string Such as 22:00-07:00: no music starts by itself then; what you start plays.
+---@field mpris? boolean Linux: obey media keys and playerctl, where the daemon was installed with the extra mpris.
+
+---@class lofi.Config.Radio
+---@field strategy? "same_prompt"|"preset_cycle"|"random_preset"|"library" What the radio plays next, where |:LofiRadio| does not say.
+---@field duration_sec? number Length of the tracks that the radio makes.
+---@field backend? string What makes the radio's tracks; empty = |lofi-default-backend|.
 
 ---@class lofi.GenerateOpts
 ---@field prompt string 1–512 characters

@@ -1,0 +1,56 @@
+--- :LofiGenerate and :LofiCancel.
+local state = require("lofi.state")
+local words = require("lofi.command.words")
+
+---@param line string
+local function generate(line)
+  local opts, err = require("lofi.request").parse(line)
+  if not opts then
+    words.complain(err --[[@as lofi.Error]])
+    return
+  end
+  if opts.prompt then
+    require("lofi").generate(opts)
+    return
+  end
+  vim.ui.input({ prompt = "What shall it be? " }, function(prompt)
+    if prompt and vim.trim(prompt) ~= "" then
+      opts.prompt = vim.trim(prompt)
+      require("lofi").generate(opts)
+    end
+  end)
+end
+
+---@param args string
+local function cancel(args)
+  require("lofi").cancel(args ~= "" and args or nil, function(err, result)
+    if err then
+      words.complain(err)
+    elseif not result.cancelled then
+      words.say("it was finished before it could be cancelled.")
+    end -- that it was cancelled is an event, and shown as one
+  end)
+end
+
+---@type table<string, lofi.Subcommand>
+return {
+  generate = {
+    run = generate,
+    complete = function(before)
+      local known = state.current.backends
+      local names = known and vim.iter(known):map(function(backend)
+        return backend.type
+      end)
+      return require("lofi.request").complete(before, names and names:totable())
+    end,
+  },
+  cancel = {
+    run = cancel,
+    complete = function(before)
+      local tracks = vim.iter(state.current.jobs):map(function(job)
+        return job.track_id
+      end)
+      return words.starting_with(before, words.short(tracks:totable()))
+    end,
+  },
+}

@@ -1,0 +1,61 @@
+--- :LofiRadio.
+local client = require("lofi.client")
+local request = require("lofi.radio")
+local state = require("lofi.state")
+local words = require("lofi.command.words")
+
+local say = words.say
+
+local PRESETS_WITHIN_MS = 200
+
+---@param radio lofi.RadioState
+local function say_radio(radio)
+  if not radio.active then
+    say("the radio is off")
+    return
+  end
+  local what = radio.prompt or radio.preset or radio.strategy:gsub("_", " ")
+  say(("radio: %s%s"):format(words.cut(what), radio.message and "; " .. radio.message or ""))
+end
+
+---@param args string
+local function run(args)
+  if args == "off" then
+    require("lofi").radio(false, words.or_complain(say_radio))
+    return
+  end
+  local opts, err = request.parse(args)
+  if opts then
+    require("lofi").radio(opts, words.or_complain(say_radio))
+  else
+    words.complain(err --[[@as lofi.Error]])
+  end
+end
+
+--- Names of the presets. Asked for once, and only of a daemon that runs.
+---@return string[]
+local function presets()
+  if not state.current.presets and client.running() then
+    require("lofi").presets(function() end)
+    vim.wait(PRESETS_WITHIN_MS, function()
+      return state.current.presets ~= nil
+    end, 5)
+  end
+  return vim
+    .iter(state.current.presets or {})
+    :map(function(preset)
+      return preset.name
+    end)
+    :totable()
+end
+
+---@param before string
+---@return string[]
+local function complete(before)
+  local lead = before:match("%S*$")
+  local found = request.complete(before, lead:find("^preset=") and presets() or {})
+  return before == lead and vim.list_extend(words.starting_with(lead, { "off" }), found) or found
+end
+
+---@type table<string, lofi.Subcommand>
+return { radio = { run = run, complete = complete } }
