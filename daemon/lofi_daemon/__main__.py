@@ -1,70 +1,114 @@
 """`lofi-daemon`: what the editor starts. Speaks JSON-RPC on stdin and stdout.
 
-Where the daemon is shared this process is only a bridge to it, so nothing heavy is imported before that is known.
+Where the daemon is shared this process is only a bridge to it. Every editor waits for that, so nothing is imported
+before it is known to be needed.
 """
 
 from __future__ import annotations
 
-import argparse
+import gc
 import os
 import sys
 from collections.abc import Coroutine
-from typing import NoReturn
 
-from . import __version__, config
 from .errors import LofiError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import logging
+    from typing import NoReturn
 
 
 def main() -> None:
+    gc.disable()  # modules are not garbage; collecting while they load costs a tenth of the start
+    os.umask(0o077)
+    setup = stdio_settings(sys.argv[1:])
+    try:
+        if setup is None:
+            what, setup = parse(sys.argv[1:])
+            if what == "serve":
+                share(setup)
+        connect(setup)
+    except LofiError as error:
+        sys.stderr.write(f"lofi-daemon: {error.message}\n")
+        sys.exit(1)
+
+
+def stdio_settings(words: list[str]) -> tuple[str, ...] | None:
+    """The --set texts of the one command line that has to be quick, as the plugin and the CLI write it; else None."""
+    if words[:1] == ["--stdio"] and len(words) % 2 and all(word == "--set" for word in words[1::2]):
+        return tuple(words[2::2])
+    return None
+
+
+def parse(words: list[str]) -> tuple[str, tuple[str, ...]]:
+    """What is asked for, "stdio" or "serve", and the --set texts. Leaves after --help and on unknown words."""
+    import argparse
+
+    from . import __version__
+
     parser = argparse.ArgumentParser(
         prog="lofi-daemon",
         description="The daemon behind lofi.nvim: composes, keeps and plays background music.",
         epilog="It speaks JSON-RPC 2.0, one object a line; see doc/PROTOCOL.md. People use the `lofi` command.",
     )
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--stdio", "--daemon", action="store_true", help="serve one client on stdin and stdout")
-    what.add_argument("--serve", action="store_true", help="be the server that the clients of --stdio share")
+    what.add_argument(
+        "--stdio", "--daemon", action="store_const", dest="what", const="stdio",
+        help="serve one client on stdin and stdout, through the shared daemon unless daemon.shared is false",
+    )  # fmt: skip
+    what.add_argument(
+        "--serve", action="store_const", dest="what", const="serve", help="be the daemon that clients share"
+    )
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting, such as cache.max_mb=2000"
     )
     parser.add_argument("--version", action="version", version=f"lofi-daemon {__version__}")
-    arguments = parser.parse_args()
-    setup = tuple(arguments.set)
-    os.umask(0o077)
-    try:
-        if arguments.serve:
-            share(setup)
-        elif config.load(setup).settings.daemon.shared and sys.platform in ("linux", "darwin"):
-            bridge(setup)
-        else:
-            serve(setup)
-    except LofiError as error:
-        sys.stderr.write(f"lofi-daemon: {error.message}\n")
-        sys.exit(1)
+    arguments = parser.parse_args(words)
+    return arguments.what, tuple(arguments.set)
 
 
-def bridge(setup: tuple[str, ...]) -> NoReturn:
-    """Connect stdin and stdout with the user's one server."""
-    from .shared import bridge, place
-    from .shared.hello import Hello
+def connect(setup: tuple[str, ...]) -> NoReturn:
+    """Serve the client on stdin and stdout, as a bridge or as its own daemon."""
+    from .shared import early
 
-    settings = config.load(setup).settings
-    hello = Hello(__version__, config.flat(settings))
-    where = place.find(settings.cache_root)
-    code = bridge.run(where, hello, bridge.command(setup), config.log_file())
+    wanted = early.read(setup)
+    if not wanted.shared or sys.platform not in ("linux", "darwin"):
+        serve(setup)
+    from .shared import bridge
+
+    bridge_to(wanted.library, setup, bridge.command(setup))
+
+
+def bridge_to(library: str, setup: tuple[str, ...], server: tuple[str, ...]) -> NoReturn:
+    """Connect stdin and stdout with the one server for ``library``, which the command ``server`` starts."""
+    from .shared import bridge, hello, place
+
+    code = bridge.run(place.find(library), hello.own(setup, os.environ), server)
     os._exit(code)  # the thread that reads stdin cannot be interrupted
 
 
-def share(setup: tuple[str, ...]) -> NoReturn:
-    """Be the server, unless there is one."""
+def share(setup: tuple[str, ...], **more: tuple[str, ...]) -> NoReturn:
+    """Be the server, unless there is one. ``more`` goes to ``Server``."""
+    from .shared import early, place, seat
+
+    taken = seat.take(place.find(early.read(setup).library))
+    if taken is None:
+        sys.exit(0)
+    os.chdir("/")  # whatever folder the first editor was in may be removed or unmounted
+    from . import config
     from .app import load_settings
-    from .shared import place
     from .shared.server import Server
+    from .shared.server_log import Trimming, claim_output
 
     loaded = load_settings(setup)
-    where = place.find(loaded.settings.cache_root)
-    os.chdir("/")  # whatever folder the first editor was in may be removed or unmounted
-    _run(Server(where, loaded).run())
+
+    async def serve() -> None:
+        server = Server(taken, loaded, **more)
+        claim_output(config.log_file())
+        await server.run()
+
+    _run(serve(), Trimming(config.log_file()))
 
 
 def serve(setup: tuple[str, ...], **more: tuple[str, ...]) -> NoReturn:
@@ -79,15 +123,19 @@ def serve(setup: tuple[str, ...], **more: tuple[str, ...]) -> NoReturn:
     _run(serve_stdio(load_settings(setup), source, sink, **more))
 
 
-def _run(work: Coroutine[None, None, None]) -> NoReturn:
-    """Run ``work`` to its end, then end the process."""
+def _run(work: Coroutine[None, None, None], *handlers: logging.Handler) -> NoReturn:
+    """Run ``work`` to its end, then end the process. The log goes to ``handlers``, or else to stderr."""
     import asyncio
     import logging
 
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        handlers=handlers or None, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
 
     async def run() -> None:
         code = 0
+        gc.freeze()
+        gc.enable()
         try:
             await work
         except Exception:

@@ -34,6 +34,11 @@ class Session:
         else:
             self._write(line)
 
+    @property
+    def waiting(self) -> int:
+        """How many requests were received and not begun."""
+        return self._lines.qsize()
+
     async def drain(self) -> None:
         """Until everything received so far is answered."""
         await self._lines.join()

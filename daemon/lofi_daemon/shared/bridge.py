@@ -7,72 +7,76 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
+from .. import PROTOCOL_VERSION, __version__
 from ..errors import LofiError
 from .hello import MAX_HELLO, Hello, Welcome, decode_welcome, encode
 from .place import Place
 
-START_WITHIN_SEC = 15.0
-RESTART_AFTER_SEC = 1.0
+START_WITHIN_SEC = 20.0
 LEAVE_WITHIN_SEC = 0.8
 """After the end of stdin; the contract says one second."""
-MAX_LOG_BYTES = 1_000_000
+POLL_SEC = 0.002
 CHUNK = 1 << 16
+MAX_LAST_WORDS = 65_536
 
 
-def run(place: Place, hello: Hello, server: Sequence[str], log: Path, source: int = 0, sink: int = 1) -> int:
+def run(place: Place, hello: Hello, server: Sequence[str], source: int = 0, sink: int = 1) -> int:
     """Serve the client on fds ``source`` and ``sink`` until it or the server ends; the exit status.
 
     ``server`` is the command that starts one. Raises INTERNAL_ERROR if none comes up.
     """
-    link = connect(place, hello, server, log)
+    # Ctrl-C in a terminal reaches us together with the client, which may still have something to say.
+    # A handler, since what is ignored would stay ignored in the server.
+    signal.signal(signal.SIGINT, lambda number, frame: None)
+    link = connect(place, hello, server)
+    at = _inode(place)
     gone = threading.Event()
     threading.Thread(target=_from_client, args=(link, source, gone), daemon=True).start()
     _to_client(link, sink)
-    # The server closes after the last reply to a client that has ended; unasked, it has died.
-    return 0 if gone.is_set() else 1
+    # A server that leaves of its own will removes its socket first; one that was killed could not.
+    return 0 if gone.is_set() or _inode(place) != at else 1
 
 
-def connect(place: Place, hello: Hello, server: Sequence[str], log: Path) -> socket.socket:
+def connect(place: Place, hello: Hello, server: Sequence[str]) -> socket.socket:
     """A link to the one server, started if there is none, replaced if it is older and idle."""
     deadline = time.monotonic() + START_WITHIN_SEC
-    child: subprocess.Popen[bytes] | None = None
-    started_at = 0.0
-    delay = 0.004
+    child: _Child | None = None
     while time.monotonic() < deadline:
         link = _try(place)
         if link is not None:
-            welcome = _greet(link, hello)
+            welcome = _greet(link, hello, place)
             if welcome is not None and welcome.serving:
+                if welcome.protocol != hello.protocol:
+                    raise _mismatch(welcome)
                 return link
             link.close()  # it is leaving, or died under our hands; nothing was asked yet
-        # Losing the race for the lock is harmless: the loser's server leaves by itself.
-        lost = child is not None and child.poll() is not None and time.monotonic() - started_at > RESTART_AFTER_SEC
-        if link is None and (child is None or lost):
-            child, started_at = _start(server, log), time.monotonic()
-        time.sleep(delay)
-        delay = min(delay * 1.4, 0.1)
-    raise LofiError("INTERNAL_ERROR", f"The daemon did not start within {START_WITHIN_SEC:g} s; see {log}.")
+        if child is None:
+            if link is None:
+                child = _Child(server)
+        elif child.has_left():
+            child = None  # it lost a race, which is harmless, to one that may be gone by now
+        time.sleep(POLL_SEC)
+    raise LofiError("INTERNAL_ERROR", f"The daemon did not start within {START_WITHIN_SEC:g} s; see `lofi doctor`.")
 
 
 def _try(place: Place) -> socket.socket | None:
     link = socket.socket(socket.AF_UNIX)
     try:
-        link.connect(str(place.socket))
+        link.connect(place.socket)
     except OSError:  # no server, or a socket that a killed one left
         link.close()
         return None
     return link
 
 
-def _greet(link: socket.socket, hello: Hello) -> Welcome | None:
+def _greet(link: socket.socket, hello: Hello, place: Place) -> Welcome | None:
     line = b""
     try:
         link.settimeout(START_WITHIN_SEC)
@@ -83,26 +87,53 @@ def _greet(link: socket.socket, hello: Hello) -> Welcome | None:
                 return None
             line += byte
         link.settimeout(None)
+    except TimeoutError:
+        text = f"The running daemon (pid {place.holder()}) does not answer; end it with `kill -9`, then try again."
+        raise LofiError("INTERNAL_ERROR", text) from None
     except OSError:
         return None
     return decode_welcome(line)
 
 
-def _start(server: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
-    with contextlib.ExitStack() as stack:
+def _mismatch(welcome: Welcome) -> LofiError:
+    return LofiError(
+        "INTERNAL_ERROR",
+        f"The running daemon (version {welcome.version}, pid {welcome.pid}) speaks protocol {welcome.protocol}, "
+        f"this one ({__version__}) {PROTOCOL_VERSION}; close the editors that use it or run `kill {welcome.pid}`.",
+    )
+
+
+class _Child:
+    """A server that we started. What it says before it has a log is kept for the case that it fails."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        import subprocess
+
+        self._words, inlet = os.pipe()
+        os.set_blocking(self._words, False)
         try:
-            log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if log.exists() and log.stat().st_size > MAX_LOG_BYTES:
-                log.replace(log.with_suffix(".old"))
-            output = stack.enter_context(log.open("ab")).fileno()
-        except OSError:
-            output = subprocess.DEVNULL
-        try:
-            return subprocess.Popen(
-                server, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=inlet, stderr=inlet, cwd="/", start_new_session=True
             )
         except OSError as error:
             raise LofiError("INTERNAL_ERROR", f"The daemon could not be started ({error}).") from None
+        finally:
+            os.close(inlet)
+
+    def has_left(self) -> bool:
+        """Raises INTERNAL_ERROR with its last words if it failed."""
+        code = self._process.poll()
+        if code is None:
+            return False
+        try:
+            words = os.read(self._words, MAX_LAST_WORDS).decode(errors="replace").strip()
+        except BlockingIOError:
+            words = ""
+        os.close(self._words)
+        if code:
+            last = words.rpartition("\n")[2].removeprefix("lofi-daemon: ")
+            raise LofiError("INTERNAL_ERROR", last or f"The daemon ended at once (exit code {code}); its log says why.")
+        return True
 
 
 def _from_client(link: socket.socket, source: int, gone: threading.Event) -> None:
@@ -123,6 +154,14 @@ def _to_client(link: socket.socket, sink: int) -> None:
                 data = data[os.write(sink, data) :]
 
 
+def _inode(place: Place) -> int | None:
+    try:
+        return os.stat(place.socket).st_ino
+    except OSError:
+        return None
+
+
 def command(setup: Sequence[str]) -> tuple[str, ...]:
     """The command that starts the server with these --set texts."""
-    return (sys.executable, "-m", "lofi_daemon", "--serve", *(word for text in setup for word in ("--set", text)))
+    sets = (word for text in setup for word in ("--set", text))
+    return (sys.executable, "-P", "-m", "lofi_daemon", "--serve", *sets)

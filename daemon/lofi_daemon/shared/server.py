@@ -1,10 +1,8 @@
-"""The one server of a user: holds the lock for life, listens on the socket, leaves when nobody needs it."""
+"""The one server of a user: serves every bridge with the rooms of one App, and leaves when nobody needs it."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import fcntl
 import logging
 import os
 import signal
@@ -12,150 +10,203 @@ import socket
 import struct
 import sys
 
-from .. import __version__, config
+from .. import PROTOCOL_VERSION, __version__, config
 from ..app import App
+from ..backends.registry import BACKENDS
 from ..engine.host import WORKER
+from ..model import NoticeLevel
 from ..protocol.session import Session
 from ..protocol.wire import Splitter, notification
-from .hello import MAX_HELLO, Welcome, decode_hello, encode, version_key
-from .place import Place
+from .hello import MAX_HELLO, Hello, Welcome, decode_hello, encode, version_key
+from .seat import Seat
 
 log = logging.getLogger(__name__)
 
 MAX_UNREAD_BYTES = 32 * 1024 * 1024
 """A client that leaves this much unread is cut off: its messages would otherwise fill our memory."""
+MAX_WAITING_REQUESTS = 256
+"""Of one client; no more is read from it until they are answered."""
+READ_SIZE = 1 << 16
 HELLO_WITHIN_SEC = 10.0
+ANSWER_WITHIN_SEC = 0.5
+CLOSE_WITHIN_SEC = 3.0
 IDLE_CHECK_SEC = 0.5
+FIRST_CLIENT_WITHIN_SEC = 10.0
+"""However short idle_timeout_sec is, the bridge that started this server is waited for."""
+TOUCH_EVERY_SEC = 3600.0
+GOODBYE = "The shared daemon was asked to stop or restart; the next command here starts it again."
+
+
+class Client:
+    """One bridge, from its welcome to its end."""
+
+    def __init__(self, app: App, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+        self.session = Session(app.dispatcher, self._write)
+
+    def notice(self, level: NoticeLevel, message: str) -> None:
+        self.session.notify(notification("engine_notice", {"level": level, "message": message}))
+
+    def _write(self, line: bytes) -> None:
+        transport = self._writer.transport
+        if transport.is_closing():
+            return
+        self._writer.write(line)
+        if transport.get_write_buffer_size() > MAX_UNREAD_BYTES:
+            log.warning("cut off a client that stopped reading")
+            transport.abort()
+
+    async def serve(self, reader: asyncio.StreamReader) -> None:
+        """Until it has sent its last request and was answered."""
+        splitter = Splitter()
+        while data := await reader.read(READ_SIZE):
+            self.session.receive(splitter.feed(data))
+            await self._writer.drain()  # who does not read is not read from
+            if self.session.waiting > MAX_WAITING_REQUESTS:
+                await self.session.drain()
+        self.session.receive(splitter.rest())
+        await self.session.drain()
+        await self._writer.drain()
+
+    async def finish(self) -> None:
+        """Send what is left, if the client takes it soon, and end."""
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN_SEC):
+                await self._writer.drain()
+        except (OSError, TimeoutError):
+            self._writer.transport.abort()
+        self._writer.close()
 
 
 class Server:
-    """Serves every bridge that connects, with the rooms of one ``App``."""
+    """Holds ``seat`` from its making to the end of ``run``."""
 
-    def __init__(self, place: Place, loaded: config.Loaded, worker: tuple[str, ...] = WORKER) -> None:
-        self._place = place
-        self._loaded = loaded
-        self._worker = worker
-        self._clients: set[asyncio.StreamWriter] = set()
-        self._left = asyncio.Event()
+    def __init__(self, seat: Seat, loaded: config.Loaded, worker: tuple[str, ...] = WORKER) -> None:
+        self._seat = seat
+        self._settings = loaded.settings
+        # Every client is told the problems of its own settings (see _notices), the first one like any other.
+        self._app = App(config.Loaded(loaded.settings, loaded.sources), worker)
+        self._clients: set[Client] = set()
+        self._alone = asyncio.Event()
+        self._alone.set()
+        self._replaced = asyncio.Event()
+        self._leaving = False
 
     async def run(self) -> None:
-        """Until it is asked to leave or nobody needs it. Returns at once if another server holds the lock."""
-        lock = _take_lock(self._place)
-        if lock is None:
-            return
-        listener = _listen(self._place)
-        self._app = App(self._loaded, self._worker)
+        """Until it is asked to leave or nobody needs it."""
+        loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, self._app.leaving.set)
-        server = await asyncio.start_unix_server(self._serve, sock=listener, limit=MAX_HELLO)
+            loop.add_signal_handler(number, self._app.leaving.set)
+        server = await asyncio.start_unix_server(self._meet, sock=self._seat.listener, limit=MAX_HELLO)
+        asked = asyncio.create_task(self._app.leaving.wait())
         waits = [
-            asyncio.create_task(self._app.leaving.wait()),
-            asyncio.create_task(self._left.wait()),
-            asyncio.create_task(self._leave_when_idle()),
+            asked,
+            asyncio.create_task(self._replaced.wait()),
+            asyncio.create_task(self._until_idle()),
+            asyncio.create_task(self._stay_fresh()),
         ]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        self._place.socket.unlink(missing_ok=True)  # from now on bridges start another
+        self._leaving = True
+        self._seat.leave_socket()
         server.close()
-        await self._app.close()
-        for writer in list(self._clients):
-            with contextlib.suppress(OSError, TimeoutError):
-                async with asyncio.timeout(0.3):
-                    await writer.drain()
-            writer.close()
-        os.close(lock)
+        try:
+            async with asyncio.timeout(CLOSE_WITHIN_SEC):
+                await self._say_goodbye()
+                await self._app.close()
+                await asyncio.gather(*(client.finish() for client in list(self._clients)))
+        except TimeoutError:
+            log.warning("left without waiting for everything to close")
+        finally:
+            self._app.engine.kill()
+            self._seat.give_back()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _say_goodbye(self) -> None:
+        """Requests that have arrived are answered first."""
+        answering = [asyncio.create_task(client.session.drain()) for client in self._clients]
+        if answering:
+            await asyncio.wait(answering, timeout=ANSWER_WITHIN_SEC)
+        for client in self._clients:
+            client.notice("info", GOODBYE)
+
+    async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             if _peer_uid(writer.get_extra_info("socket")) != os.getuid():
                 return
             async with asyncio.timeout(HELLO_WITHIN_SEC):
                 hello = decode_hello(await reader.readline())
-            if hello is None:
-                return
-            newer = version_key(hello.version) > version_key(__version__)
-            if newer and not self._clients and self._is_idle():
-                writer.write(encode(Welcome(__version__, os.getpid(), serving=False)))
-                await writer.drain()
-                self._left.set()
-                return
-            writer.write(encode(Welcome(__version__, os.getpid(), serving=True)))
-            self._clients.add(writer)
-            notices = _differences(self._loaded.settings, hello.settings)
-            if newer:
-                notices.append(
-                    f"The running daemon is version {__version__}, older than {hello.version}, and busy; "
-                    "it is replaced once nothing plays or waits and an editor starts."
-                )
-            await self._talk(reader, writer, notices)
+            if hello is not None:
+                await self._admit(hello, reader, writer)
         except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError):
             pass  # a client that went away; the others do not care
         finally:
-            self._clients.discard(writer)
             writer.close()
 
-    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, notices: list[str]) -> None:
-        def write(line: bytes) -> None:
-            if writer.transport.is_closing():
-                return
-            writer.write(line)
-            if writer.transport.get_write_buffer_size() > MAX_UNREAD_BYTES:
-                log.warning("cut off a client that stopped reading")
-                writer.transport.abort()
-
-        session = Session(self._app.dispatcher, write)
-        notify = session.notify
-        self._app.notifier.connect(notify)
-        for message in notices:
-            notify(notification("engine_notice", {"level": "warn", "message": message}))
-        splitter = Splitter()
-        try:
-            while data := await reader.read(1 << 16):
-                session.receive(splitter.feed(data))
-            session.receive(splitter.rest())
-            await session.drain()
+    async def _admit(self, hello: Hello, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        newer = version_key(hello.version) > version_key(__version__)
+        serving = not (self._leaving or self._app.leaving.is_set() or (newer and self._is_idle()))
+        writer.write(encode(Welcome(__version__, os.getpid(), serving)))
+        if not serving:
             await writer.drain()
+            self._leaving = True
+            self._replaced.set()
+            return
+        if hello.protocol != PROTOCOL_VERSION:
+            return  # the bridge says so
+        client = Client(self._app, writer)
+        self._clients.add(client)
+        self._alone.clear()
+        self._app.notifier.connect(client.session.notify)
+        try:
+            for message in self._notices(hello):
+                client.notice("warn", message)
+            await client.serve(reader)
         finally:
-            self._app.notifier.disconnect(notify)
-            session.close()
+            self._app.notifier.disconnect(client.session.notify)
+            client.session.close()
+            self._clients.discard(client)
+            if not self._clients:
+                self._alone.set()
+
+    def _notices(self, hello: Hello) -> list[str]:
+        """What one client should know: of its version and its settings."""
+        notices = []
+        ours, theirs = version_key(__version__), version_key(hello.version)
+        if theirs > ours:
+            notices.append(
+                f"The running daemon is version {__version__}, older than {hello.version}, and busy; "
+                ":Lofi restart (or `lofi restart`) replaces it, or the next start when nothing plays or waits."
+            )
+        elif theirs < ours:
+            notices.append(
+                f"The running daemon is version {__version__}; this client belongs to the older {hello.version}."
+            )
+        wanted = config.load(hello.setup, hello.environ, backends=tuple(BACKENDS))
+        return [*notices, *wanted.problems, *_differences(self._settings, wanted)]
 
     def _is_idle(self) -> bool:
-        return not self._app.jobs.live() and self._app.player.state().state != "playing"
+        return not self._clients and not self._app.jobs.live() and self._app.player.state().state != "playing"
 
-    async def _leave_when_idle(self) -> None:
+    async def _until_idle(self) -> None:
+        """Until there was no client, job or music for ``idle_timeout_sec``."""
         loop = asyncio.get_running_loop()
+        patience = max(self._settings.idle_timeout_sec, FIRST_CLIENT_WITHIN_SEC)
         needed_at = loop.time()
         while True:
-            await asyncio.sleep(IDLE_CHECK_SEC)
-            if self._clients or not self._is_idle():
+            if self._clients:
+                await self._alone.wait()
+                patience, needed_at = self._settings.idle_timeout_sec, loop.time()
+            if not self._is_idle():
                 needed_at = loop.time()
-            elif loop.time() - needed_at >= self._loaded.settings.idle_timeout_sec:
+            elif loop.time() - needed_at >= patience:
+                self._leaving = True
                 log.info("nobody needs this daemon; it leaves")
                 return
+            await asyncio.sleep(IDLE_CHECK_SEC)
 
-
-def _take_lock(place: Place) -> int | None:
-    """The lock's fd, or None if another server lives. The kernel gives it back however we die."""
-    lock = os.open(place.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        return None
-    os.ftruncate(lock, 0)
-    os.write(lock, f"{os.getpid()}\n".encode())
-    return lock
-
-
-def _listen(place: Place) -> socket.socket:
-    place.socket.unlink(missing_ok=True)  # a killed server left it; ours to remove, because we hold the lock
-    listener = socket.socket(socket.AF_UNIX)
-    before = os.umask(0o177)
-    try:
-        listener.bind(str(place.socket))
-    finally:
-        os.umask(before)
-    listener.listen(64)
-    return listener
+    async def _stay_fresh(self) -> None:
+        while True:
+            self._seat.touch()
+            await asyncio.sleep(TOUCH_EVERY_SEC)
 
 
 def _peer_uid(link: socket.socket) -> int:
@@ -167,11 +218,17 @@ def _peer_uid(link: socket.socket) -> int:
     return int(uid)
 
 
-def _differences(ours: config.Settings, theirs: dict[str, object]) -> list[str]:
-    """What a client would have set otherwise, as one sentence or none."""
-    mine = config.flat(ours)
-    other = {key: value for key, value in theirs.items() if key in mine and mine[key] != value}
-    if not other:
+def _differences(ours: config.Settings, wanted: config.Loaded) -> list[str]:
+    """What a client asks for and does not get, as one sentence or none. Defaults are no wish."""
+    mine, theirs = config.flat(ours), config.flat(wanted.settings)
+    differing = [
+        f"{key} = {theirs[key]!r} (not {value!r})"
+        for key, value in mine.items()
+        if theirs[key] != value and wanted.sources[key] != "default"
+    ]
+    if not differing:
         return []
-    wanted = ", ".join(f"{key} = {value!r} (it has {mine[key]!r})" for key, value in other.items())
-    return [f"This editor asks for {wanted}; the running daemon keeps its own. :Lofi restart applies it."]
+    return [
+        f"The running daemon keeps its settings; {', '.join(differing)} begins to count "
+        "after :Lofi restart or `lofi restart`."
+    ]
