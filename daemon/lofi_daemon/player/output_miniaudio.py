@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -33,6 +34,7 @@ class MiniaudioOutput:
         self.rate = rate
         self.latency_sec = latency_sec
         self.underruns = 0
+        self._given = 0
         self._on_lost: Callable[[], None] | None = None
         self._device = miniaudio.PlaybackDevice(
             output_format=miniaudio.SampleFormat.FLOAT32,
@@ -59,9 +61,18 @@ class MiniaudioOutput:
             raise _failed(self.device, exc) from exc
 
     def close(self) -> None:
-        self._on_lost = None
+        sounding, self._on_lost = self._on_lost is not None, None
+        if sounding:
+            self._play_out()
         with contextlib.suppress(miniaudio.MiniaudioError):
             self._device.close()
+
+    def _play_out(self) -> None:
+        """miniaudio throws away what its device holds; what was given until now has left once as much followed."""
+        wanted = self._given + round(self.latency_sec * self.rate)
+        deadline = time.monotonic() + 3 * self.latency_sec
+        while self._given < wanted and time.monotonic() < deadline:
+            time.sleep(self.latency_sec / 20)
 
     def _frames(self, render: Render) -> Generator[bytes, int, None]:
         """In miniaudio's thread."""
@@ -73,6 +84,7 @@ class MiniaudioOutput:
                 _log.exception("the mixer failed")
                 self._lost()
                 return
+            self._given += wanted
             wanted = yield frames
 
     def _lost(self) -> None:
