@@ -14,6 +14,7 @@ import msgspec
 from ..config import Settings
 from ..errors import LofiError
 from .link import FromWorker, Started, ToWorker, Unload, Unloaded, decode_from_worker, encode
+from .manners import NICE_VARIABLE
 
 log = logging.getLogger(__name__)
 
@@ -23,11 +24,15 @@ UNLOAD_TIMEOUT_SEC = 30.0
 
 
 def worker_environment(settings: Settings, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The worker's environment. CPU only must be true before torch exists, so it is said here."""
+    """The worker's environment: how far it stands back, its limit of threads, and whether it may see a GPU.
+
+    These must be true before its libraries are loaded, so they are said here.
+    """
     env = dict(environ)
     if settings.execution_mode == "cpu_only" or settings.device == "cpu":
         env["CUDA_VISIBLE_DEVICES"] = ""
         env["HIP_VISIBLE_DEVICES"] = ""
+    env[NICE_VARIABLE] = str(settings.worker_nice)
     if settings.threads:
         for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
             env[name] = str(settings.threads)

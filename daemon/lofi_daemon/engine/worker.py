@@ -21,6 +21,7 @@ from .link import (
     Cancel,
     Cancelled,
     Failed,
+    Notice,
     Ready,
     Run,
     Unload,
@@ -28,6 +29,7 @@ from .link import (
     decode_to_worker,
     encode,
 )
+from .manners import NICE_VARIABLE, give_way
 
 _PR_SET_PDEATHSIG = 1
 
@@ -41,7 +43,8 @@ def main() -> None:
     os.dup2(null, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the front to handle
     _die_with_parent()
-    Worker(commands, link).run()
+    problem = give_way(int(os.environ.get(NICE_VARIABLE, "0")))
+    Worker(commands, link).run(problem)
 
 
 class Worker:
@@ -54,9 +57,12 @@ class Worker:
         self._todo: queue.SimpleQueue[Run | Unload] = queue.SimpleQueue()
         self._cancelled: set[str] = set()
 
-    def run(self) -> None:
+    def run(self, problem: str | None = None) -> None:
+        """``problem`` is told once it can be: something that does not keep it from working."""
         threading.Thread(target=self._read, name="commands", daemon=True).start()
         self._emit(Ready(os.getpid()))
+        if problem:
+            self._emit(Notice("warn", problem))
         from ..stages.executor import Engines  # numpy and soundfile: after Ready, so that the front sees us come up
 
         engines = Engines()
