@@ -96,16 +96,15 @@ def decide(now: Situation) -> Decision:
     if now.making or not now.may_make or now.ahead >= _most_ahead(now):
         return WAIT
     music = now.left_sec + now.ahead_sec
-    wanted = now.work_sec * now.lead_factor + MARGIN_SEC
+    wanted = now.work_sec * now.lead_factor + MARGIN_SEC + last_call
     if music > wanted:
         return WAIT
     in_time = now.work_sec + last_call <= music
-    coverable = now.work_sec * now.lead_factor <= MAX_FILLER_SEC
     if now.ahead == 0:
         if not in_time and now.composer_work_sec is not None and now.composer_work_sec + last_call <= now.left_sec:
             return Decision("fill", min(MAX_FILLER_SEC, max(MIN_FILLER_SEC, wanted - now.left_sec)))
-    elif not in_time and coverable:
-        return WAIT  # once the one ahead plays the composer can cover all of the work
+    elif not in_time and now.ahead_sec < MAX_FILLER_SEC:
+        return WAIT  # once the one ahead plays the composer can cover more of the work
     return Decision("make", now.duration_sec)
 
 

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from random import Random
 
 from ..errors import LofiError
@@ -85,6 +85,9 @@ class Radio:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._told = RadioState(False, strategy)
+        self._playlist: frozenset[str] = frozenset()
+        self._starting: str | None = None  # what the radio itself is having played
+        self._leaving: asyncio.Task[RadioState] | None = None
         self._reset(None)
 
     def _reset(self, programme: Programme | None) -> None:
@@ -192,28 +195,39 @@ class Radio:
         return self._config
 
     def close(self) -> None:
+        """The daemon leaves; its jobs are not ours to cancel then."""
+        self._reset(None)
         if self._task:
             self._task.cancel()
 
     # ── heard from the player ──
 
     def on_started(self, track_id: str) -> None:
-        """This track plays now."""
+        """This track plays now. One that was not in the playlist is the user's choice, and the radio's end."""
         self._shelf.heard(track_id)
         if not self.active:
             return
-        self._playing = track_id
         ids = [track.id for track in self._ahead]
         if track_id in ids:
             del self._ahead[: ids.index(track_id) + 1]
-            self._opening = False
-        if self._playing not in self._bridges:
+        elif track_id != self._starting and track_id not in self._playlist:
+            self.on_stopped("The radio ends because you chose another track.")
+            return
+        self._playing = track_id
+        self._opening &= track_id not in self._moods
+        if track_id not in self._bridges:
             self._message = None
         self._wake.set()
 
-    def on_playlist(self, track_ids: Sequence[str]) -> None:
-        """The playlist is this now; who removes the radio's next track does not want it."""
-        self._ahead = [track for track in self._ahead if track.id in track_ids]
+    def on_stopped(self, why: str | None = None) -> None:
+        """The user wants no more of it."""
+        if self.active:
+            self._leaving = asyncio.get_running_loop().create_task(self.end(why))
+
+    def on_playlist(self, track_ids: Collection[str]) -> None:
+        """The playlist is this now. Who takes the radio's next track out does not want it."""
+        self._playlist = frozenset(track_ids)
+        self._ahead = [track for track in self._ahead if track.id in self._playlist]
         self._wake.set()
 
     def on_devices(self) -> None:
@@ -254,6 +268,8 @@ class Radio:
             return
         if await self._can_be_heard():
             self._mark_pause(self._player.now())
+            if not self._player.now().has_track:
+                self._ahead.clear()  # it did not follow: passed over, or already the one that played
             await self._maker.go_on()
             await self._hand_over()
             if self._opening:
@@ -300,7 +316,7 @@ class Radio:
                 return
             if programme.strategy == "library":
                 self._say_once(EMPTY_LIBRARY)
-            await self._make(mood, COMPOSER, OPENING_SEC)
+            await self._make(mood, COMPOSER, min(OPENING_SEC, self._duration_sec))
         if self._player.now().has_track:
             return
         late = self._clock() - self._began_at >= PATIENCE_SEC
@@ -370,20 +386,22 @@ class Radio:
             await self._play(track, self._message if track.id in self._bridges else None)
             return
         await self._player.put_next(track)
-        if self._playing != track.id:  # it may have begun at once
+        if self._playing != track.id:  # it may have begun already
             self._ahead.append(track)
         await self._kept(track)
 
     async def _play(self, track: Track, message: str | None = None) -> None:
         self._opening = False
-        self._playing = track.id
         if message:
             self._bridges.add(track.id)
+        self._starting = track.id
         try:
             heard = await self._player.play(track)
-        except LofiError as error:  # a damaged file: said by the player's ending; the next tick finds another
-            _log.warning("the radio could not play %s: %s", track.id[:12], error.message)
+        except LofiError as error:  # the next tick finds another
+            self._say_once(f"The radio passes over a track: {error.message}")
             return
+        finally:
+            self._starting = None
         self._message = message
         if not heard:
             self._unheard, self._unheard_again, self._message = track, False, NO_DEVICE
@@ -393,14 +411,14 @@ class Radio:
 
     async def _kept(self, track: Track) -> None:
         """The playlist keeps a few of the radio's tracks, not those of a whole day."""
-        if track.id not in self._played:
-            self._played.append(track.id)
+        if track.id in self._played:  # out of the library once more
+            self._played.remove(track.id)
+        self._played.append(track.id)
         while len(self._played) > KEPT_PLAYED:
             oldest = self._played.popleft()
             self._moods.pop(oldest, None)
             self._bridges.discard(oldest)
-            if oldest != self._playing:
-                await self._player.take_out(oldest)
+            await self._player.take_out(oldest)
 
     async def _clear(self) -> None:
         """Nothing of the radio's is made or waits any more."""
