@@ -16,15 +16,17 @@ from .jobs.job import JobCompleted, JobEvent
 from .jobs.lifecycle import Jobs
 from .library.room import Library
 from .model import NoticeLevel, Track
-from .player.events import PlayerEvent, PlayerNotice
+from .player.events import PlayerEvent, PlayerNotice, TrackUnplayable
 from .player.output import Outputs
 from .player.player import Player
+from .player.playlist import item_of
 from .protocol import notify
 from .protocol.methods import daemon as daemon_methods
 from .protocol.methods import devices as device_methods
 from .protocol.methods import generation as generation_methods
 from .protocol.methods import library as library_methods
 from .protocol.methods import playback as playback_methods
+from .protocol.methods import playlist as playlist_methods
 from .protocol.methods.table import Table
 from .protocol.session import Session
 from .protocol.stdio import StdioTransport
@@ -45,7 +47,10 @@ class App:
         self.notifier = notify.Notifier()
         self.library = Library(settings.cache_root, settings.max_cache_bytes, self._notice, self._in_use)
         self.player = Player(
-            self._on_player, Outputs(settings.player.output, settings.player.device), settings.player.volume
+            self._on_player,
+            Outputs(settings.player.output, settings.player.device),
+            settings.player.volume,
+            crossfade_sec=settings.player.crossfade_sec,
         )
         self.engine = EngineHost(
             self._on_engine,
@@ -65,6 +70,7 @@ class App:
         generation_methods.add(table, settings, self.generation, self.jobs, self.engine)
         library_methods.add(table, self.library)
         playback_methods.add(table, self.library, self.player)
+        playlist_methods.add(table, self.library, self.player)
         device_methods.add(table, self.player)
         self.dispatcher = Dispatcher(table)
         self._background: set[asyncio.Task[object]] = set()
@@ -83,8 +89,8 @@ class App:
 
     def _in_use(self) -> set[str]:
         """Tracks that must not be evicted now."""
-        playing = self.player.state().track_id
-        return {playing} if playing else set()
+        upcoming = self.player.upcoming()
+        return {track_id for track_id in (self.player.state().track_id, upcoming and upcoming.track_id) if track_id}
 
     def _on_engine(self, message: FromWorker) -> None:
         if isinstance(message, Notice):
@@ -105,15 +111,17 @@ class App:
 
     async def _play(self, track: Track) -> None:
         try:
-            await self.player.play(track.id, track.path, track.duration_sec)
+            await self.player.play_item(item_of(track))
         except Exception as error:
             self._notice("warn", f"The track is ready but could not be played: {error}")
 
     def _on_player(self, event: PlayerEvent) -> None:
         if isinstance(event, PlayerNotice):
             self._notice(event.level, event.message)
-            return
-        self.notifier.player(event)
+        elif isinstance(event, TrackUnplayable):
+            self._spawn(self.library.find_all((event.track_id,)))  # asking makes the index forget a file that is gone
+        else:
+            self.notifier.player(event)
 
     def _spawn(self, work: object) -> None:
         task = asyncio.ensure_future(work)  # type: ignore[call-overload]

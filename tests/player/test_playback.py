@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pytest
+from support.hearing import all_but_playlist
 from support.sound import click_threshold, largest_step, noise, save, sine, wait_until_decoded
 from support.sound_card import SoundCard, environment
 
@@ -33,9 +34,9 @@ def card(tmp_path, monkeypatch):
 class Listening:
     """A player on the card, with the test as the card's clock."""
 
-    def __init__(self, card, output):
+    def __init__(self, card, output, **settings):
         self.card, self.events = card, []
-        self.player = Player(self.events.append, output)
+        self.player = Player(all_but_playlist(self.events), output, **settings)
 
     async def read(self, frames):
         await asyncio.to_thread(wait_until_decoded)  # a reader faster than the decoder would starve it
@@ -48,9 +49,9 @@ class Listening:
             await asyncio.sleep(0.001)
 
 
-def listen(card, output, scene):
+def listen(card, output, scene, **settings):
     async def run():
-        listening = Listening(card, output)
+        listening = Listening(card, output, **settings)
         try:
             await scene(listening, listening.player)
         finally:
@@ -171,13 +172,15 @@ def test_the_position_is_where_the_card_is_up_to_the_devices_latency(card, tmp_p
 
 NO_DEVICE = """
 import asyncio, sys
+from lofi_daemon.player.events import PlayerNotice
 from lofi_daemon.player.player import Player
 
 async def main():
     events = []
     player = Player(events.append, "auto")
     state = await player.play("t", sys.argv[1])
-    print(state.state, "|", state.message, "|", len(events))
+    notices = [event for event in events if isinstance(event, PlayerNotice)]
+    print(state.state, "|", state.message, "|", len(notices))
     await player.close()
 
 asyncio.run(main())

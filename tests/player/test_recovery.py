@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+from support.hearing import all_but_playlist
 from support.pulled_output import PulledOutput
 from support.sound import noise, save
 from support.sound_card import SoundCards
@@ -51,7 +52,7 @@ def cards(tmp_path, monkeypatch):
 def at_cards(scene, output="sounddevice", **settings):
     async def run():
         events = []
-        player = Player(events.append, output, **settings)
+        player = Player(all_but_playlist(events), output, **settings)
         try:
             await scene(player, events)
         finally:
@@ -187,7 +188,7 @@ BROKEN = LofiError("AUDIO_DEVICE_ERROR", "The card is broken.")
 def at_plug(scene, delays_sec=(0.0, 0.01), **settings):
     async def run():
         events, plug = [], Plug()
-        player = Player(events.append, "none", open_output=plug.open, **settings)
+        player = Player(all_but_playlist(events), "none", open_output=plug.open, **settings)
         player._recovery._delays_sec = delays_sec
         try:
             await scene(player, plug, events)

@@ -32,6 +32,15 @@ class Deck:
         self.sources.pop(voice).close()
 
 
+@dataclass(frozen=True)
+class Calls:
+    """Made from the output's thread."""
+
+    on_silent: Callable[[Deck, Voice], None]
+    on_begun: Callable[[Deck, Voice], None]
+    on_lost: Callable[[Deck], None]
+
+
 @dataclass(frozen=True, eq=False)
 class Loaded:
     """A track ready to start on ``deck``."""
@@ -47,36 +56,35 @@ def load(
     start_sec: float,
     open_output: Callable[[], Output],
     level: float,
-    on_silent: Callable[[Deck, Voice], None],
-    on_lost: Callable[[Deck], None],
+    calls: Calls,
+    trim: float = 1.0,
 ) -> Loaded:
     """Open ``path`` at ``start_sec``, and an output unless ``deck`` is one. Blocks.
 
-    The two callbacks come from the output's thread. Raises ``LofiError`` as ``open_source`` and
+    ``trim`` is the amplitude that evens the track's loudness. Raises ``LofiError`` as ``open_source`` and
     ``Outputs.open`` do, and ``NoDeviceError``; a deck opened here is closed again then.
     """
     check_file(path)  # before the device: a track that is gone is the better thing to say
-    opened = deck or _open_deck(open_output, level, on_silent, on_lost)
+    opened = deck or _open_deck(open_output, level, calls)
     try:
         source = open_source(path, opened.mixer.rate, start_sec=start_sec)
     except BaseException:
         if deck is None:
             opened.output.close()
         raise
-    return Loaded(opened, Voice(source, opened.mixer.fade_frames), source)
+    return Loaded(opened, Voice(source, opened.mixer.fade_frames, trim), source)
 
 
 def _open_deck(
     open_output: Callable[[], Output],
     level: float,
-    on_silent: Callable[[Deck, Voice], None],
-    on_lost: Callable[[Deck], None],
+    calls: Calls,
 ) -> Deck:
     output = open_output()
 
     def lost() -> None:
         deck.lost = True
-        on_lost(deck)
+        calls.on_lost(deck)
 
     def render(frames: int) -> FloatArray:
         deck.pulls += 1
@@ -85,7 +93,8 @@ def _open_deck(
     mixer = Mixer(
         output.rate,
         level,
-        lambda voice: on_silent(deck, voice),
+        lambda voice: calls.on_silent(deck, voice),
+        lambda voice: calls.on_begun(deck, voice),
         latency_frames=round(output.latency_sec * output.rate),
     )
     deck = Deck(output, mixer)

@@ -26,20 +26,23 @@ _log = logging.getLogger(__name__)
 class Decks:
     """At most one deck is open: ``current``. Its methods belong to one event loop, and its listeners are called there.
 
-    ``on_silent(voice)``: a voice of the current deck fell silent; its source is already closed. ``on_lost(deck)``: the
-    current deck's device went away; ``abandon`` it. ``say`` passes on what ``open_output`` tells.
+    ``on_silent(voice)``: a voice of the current deck fell silent; its source is already closed. ``on_begun(voice)``:
+    one that was to follow has begun. ``on_lost(deck)``: the current deck's device went away; ``abandon`` it.
+    ``say`` passes on what ``open_output`` tells.
     """
 
     def __init__(
         self,
         open_output: Callable[[Say], Output],
         on_silent: Callable[[Voice], None],
+        on_begun: Callable[[Voice], None],
         on_lost: Callable[[Deck], None],
         say: Say,
     ) -> None:
         self.current: Deck | None = None
         self._open_output = open_output
         self._on_silent = on_silent
+        self._on_begun = on_begun
         self._on_lost = on_lost
         self._say = say
         self._thread = AudioThread()
@@ -47,8 +50,10 @@ class Decks:
         self._closing: set[asyncio.Task[None]] = set()
         self._closed = False
 
-    async def load(self, path: Path, start_sec: float, level: float) -> Loaded:
+    async def load(self, path: Path, start_sec: float, level: float, trim: float = 1.0) -> Loaded:
         """Open ``path`` at ``start_sec``, and a deck at volume ``level`` if none is. Not to be called twice at once.
+
+        ``trim`` is the amplitude that evens the track's loudness.
 
         Raises ``LofiError`` and ``NoDeviceError`` as ``deck.load`` does; AUDIO_DEVICE_ERROR also where the
         sound server does not answer.
@@ -71,8 +76,12 @@ class Decks:
                 start_sec,
                 lambda: self._open_output(lambda text: later(self._say, text)),
                 level,
-                lambda deck, voice: later(self._silent, deck, voice),
-                lambda deck: later(self._lost, deck),
+                deck.Calls(
+                    lambda deck, voice: later(self._silent, deck, voice),
+                    lambda deck, voice: later(self._begun, deck, voice),
+                    lambda deck: later(self._lost, deck),
+                ),
+                trim,
             )
 
         def discard(loaded: Loaded) -> None:
@@ -93,7 +102,7 @@ class Decks:
             ) from None
         try:
             self._check_open()
-            if loaded.deck.lost:
+            if loaded.deck.lost or (held is not None and self.current is not held):
                 raise LofiError("AUDIO_DEVICE_ERROR", "The sound device went away just now; play again.")
         except LofiError:
             self._thread.soon(lambda: discard(loaded))
@@ -167,6 +176,10 @@ class Decks:
         if not deck.sources:
             self._quiet.set()
         self._on_silent(voice)
+
+    def _begun(self, deck: Deck, voice: Voice) -> None:
+        if deck is self.current:
+            self._on_begun(voice)
 
     def _lost(self, deck: Deck) -> None:
         if deck is self.current:

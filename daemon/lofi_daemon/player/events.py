@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from ..model import NoticeLevel
 from .devices import Device
+from .playlist import Loop
 
 EndReason = Literal["finished", "skipped", "stopped", "error"]
 StateName = Literal["stopped", "playing", "paused", "waiting", "no_device"]
@@ -35,8 +36,34 @@ class PlaybackEnded(Struct, frozen=True):
     reason: EndReason
 
 
+class PlaybackSeeked(Struct, frozen=True):
+    track_id: str
+    position_sec: float
+
+
 class VolumeChanged(Struct, frozen=True):
     level: float
+
+
+class PlaylistEntry(Struct, frozen=True):
+    track_id: str
+    prompt: str
+    duration_sec: float
+
+
+class PlaylistChanged(Struct, frozen=True):
+    """The whole list as it is shown. ``index``: of the current track; None when none of the list is."""
+
+    tracks: tuple[PlaylistEntry, ...]
+    index: int | None
+    loop: Loop
+    shuffle: bool
+
+
+class TrackUnplayable(Struct, frozen=True):
+    """A track of the playlist whose file is missing or damaged; it was passed over and is no longer in the list."""
+
+    track_id: str
 
 
 class DevicesChanged(Struct, frozen=True):
@@ -54,7 +81,16 @@ class PlayerNotice(Struct, frozen=True):
 
 
 PlayerEvent = (
-    PlaybackStarted | PlaybackPaused | PlaybackResumed | PlaybackEnded | VolumeChanged | DevicesChanged | PlayerNotice
+    PlaybackStarted
+    | PlaybackPaused
+    | PlaybackResumed
+    | PlaybackEnded
+    | PlaybackSeeked
+    | VolumeChanged
+    | PlaylistChanged
+    | TrackUnplayable
+    | DevicesChanged
+    | PlayerNotice
 )
 
 
@@ -67,6 +103,11 @@ class PlayerState(Struct, frozen=True, omit_defaults=True):
 
     state: StateName
     volume: float
+    crossfade_sec: float
+    loop: Loop
+    shuffle: bool
+    playlist_length: int
+    playlist_index: int | None
     position_sec: float = 0.0
     duration_sec: float = 0.0
     track_id: str | None = None

@@ -43,7 +43,7 @@ class FileSource:
             else None
         )
         self._ring = Ring(round(RING_SEC * rate))
-        self._promised = round((self.duration_sec - start_sec) * rate)
+        self._promised: int = round((self.duration_sec - start_sec) * rate)
         self._given = 0
         self._ended = False
         self._finished = False

@@ -22,19 +22,32 @@ from ..player.events import (
     PlaybackEnded,
     PlaybackPaused,
     PlaybackResumed,
+    PlaybackSeeked,
     PlaybackStarted,
+    PlaylistChanged,
     VolumeChanged,
 )
 from .wire import notification
 
-PlaybackEvent = PlaybackStarted | PlaybackPaused | PlaybackResumed | PlaybackEnded | VolumeChanged | DevicesChanged
+PlaybackEvent = (
+    PlaybackStarted
+    | PlaybackPaused
+    | PlaybackResumed
+    | PlaybackEnded
+    | PlaybackSeeked
+    | VolumeChanged
+    | PlaylistChanged
+    | DevicesChanged
+)
 
 _PLAYBACK = {
     PlaybackStarted: "playback_started",
     PlaybackPaused: "playback_paused",
     PlaybackResumed: "playback_resumed",
     PlaybackEnded: "playback_ended",
+    PlaybackSeeked: "playback_seeked",
     VolumeChanged: "volume_changed",
+    PlaylistChanged: "playlist_changed",
     DevicesChanged: "devices_changed",
 }
 
