@@ -267,7 +267,11 @@ def test_a_bug_is_told_in_a_sentence_too():
     assert "ZeroDivisionError" in done.err and "LOFI_DEBUG" in done.err
 
 
-COMMANDS = ("generate", "play", "list", "info", "rm", "export", "favorite", "backends", "doctor", "reindex")
+COMMANDS = (
+    "generate", "play", "radio", "pause", "resume", "stop", "skip", "previous", "seek", "volume", "crossfade", "status",
+    "playlist", "loop", "shuffle", "sleep", "focus", "list", "info", "rm", "export", "favorite", "devices", "backends",
+    "doctor", "reindex",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
@@ -277,6 +281,6 @@ def test_every_help_has_examples_and_exit_codes(command):
     assert f"  lofi {command}" in done.out
     assert "exit codes:" in done.out and "130" in done.out
     if not command:
-        assert all(f"    {name} " in done.out for name in COMMANDS)
+        assert all(f"\n    {name}" in done.out for name in COMMANDS)
     else:
         assert "--json" in done.out

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 
 from .. import __version__
-from . import backends, doctor, exits, generate, library, play, reindex
+from . import backends, devices, doctor, exits, generate, library, play, player, playlist, radio, reindex, timers
 
-COMMANDS = (generate, play, library, backends, doctor, reindex)
+COMMANDS = (generate, play, radio, player, playlist, timers, library, devices, backends, doctor, reindex)
 
 
 def build() -> argparse.ArgumentParser:
@@ -18,6 +18,7 @@ def build() -> argparse.ArgumentParser:
         "  lofi generate rainy night, mellow rhodes, 75 bpm --play\n"
         "  lofi list rhodes\n"
         "  lofi play\n"
+        "  lofi radio sunday morning\n"
         "  lofi doctor\n\n"
         "`lofi COMMAND --help` has the options and examples of one command.\n\n" + exits.table(),
         formatter_class=argparse.RawDescriptionHelpFormatter,

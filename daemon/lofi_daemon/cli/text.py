@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 SHORT_ID = 12
@@ -12,6 +13,17 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def seconds_of(text: str) -> float | None:
+    """ "83", "1:23" and "1:00:05" → seconds; None where it is no time."""
+    match = re.fullmatch(r"(?:(?:(\d+):)?(\d+):(?=\d\d(?:\D|$)))?(\d+(?:\.\d+)?)", text, re.ASCII)
+    if not match:
+        return None
+    hours, minutes, seconds = int(match[1] or 0), int(match[2] or 0), float(match[3])
+    if (match[2] and seconds >= 60) or (match[1] and minutes >= 60):
+        return None
+    return hours * 3600 + minutes * 60 + seconds
 
 
 def size(count: float) -> str:
