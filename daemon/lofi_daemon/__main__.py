@@ -6,10 +6,11 @@ before it is known to be needed.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 
 from .errors import LofiError
 
@@ -21,14 +22,21 @@ if TYPE_CHECKING:
 
 def main() -> None:
     gc.disable()  # modules are not garbage; collecting while they load costs a tenth of the start
-    os.umask(0o077)
     setup = stdio_settings(sys.argv[1:])
-    try:
+    with named_errors():
         if setup is None:
             what, setup = parse(sys.argv[1:])
             if what == "serve":
                 share(setup)
         connect(setup)
+
+
+@contextlib.contextmanager
+def named_errors() -> Iterator[None]:
+    """A LofiError is one line on stderr and exit status 1."""
+    os.umask(0o077)
+    try:
+        yield
     except LofiError as error:
         sys.stderr.write(f"lofi-daemon: {error.message}\n")
         sys.exit(1)

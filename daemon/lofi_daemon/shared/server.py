@@ -89,6 +89,8 @@ class Server:
         self._clients: set[Client] = set()
         self._alone = asyncio.Event()
         self._alone.set()
+        self._patience = max(self._settings.idle_timeout_sec, FIRST_CLIENT_WITHIN_SEC)
+        self._needed_at = 0.0
         self._replaced = asyncio.Event()
         self._leaving = False
 
@@ -155,6 +157,7 @@ class Server:
         client = Client(self._app, writer)
         self._clients.add(client)
         self._alone.clear()
+        self._patience = self._settings.idle_timeout_sec
         self._app.notifier.connect(client.session.notify)
         try:
             for message in self._notices(hello):
@@ -164,6 +167,7 @@ class Server:
             self._app.notifier.disconnect(client.session.notify)
             client.session.close()
             self._clients.discard(client)
+            self._needed_at = asyncio.get_running_loop().time()
             if not self._clients:
                 self._alone.set()
 
@@ -189,15 +193,12 @@ class Server:
     async def _until_idle(self) -> None:
         """Until there was no client, job or music for ``idle_timeout_sec``."""
         loop = asyncio.get_running_loop()
-        patience = max(self._settings.idle_timeout_sec, FIRST_CLIENT_WITHIN_SEC)
-        needed_at = loop.time()
+        self._needed_at = loop.time()
         while True:
-            if self._clients:
-                await self._alone.wait()
-                patience, needed_at = self._settings.idle_timeout_sec, loop.time()
+            await self._alone.wait()
             if not self._is_idle():
-                needed_at = loop.time()
-            elif loop.time() - needed_at >= patience:
+                self._needed_at = loop.time()
+            elif loop.time() - self._needed_at >= self._patience:
                 self._leaving = True
                 log.info("nobody needs this daemon; it leaves")
                 return
