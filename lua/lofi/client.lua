@@ -96,7 +96,13 @@ local function greet(from)
     end
     deaths = 0
     state.update(function(now)
-      now.daemon = { version = result.version, pid = result.pid, protocol = result.protocol }
+      now.daemon = {
+        version = result.version,
+        pid = result.pid,
+        protocol = result.protocol,
+        shared = result.shared,
+        log = result.log,
+      }
     end)
     if result.protocol ~= M.PROTOCOL then
       local text = "lofi-daemon %s speaks protocol %s, this plugin %d; run `%s` and restart Neovim."
@@ -116,6 +122,18 @@ local function greet(from)
   from:request("volume_get", nil, function(err, result)
     if not err then
       state.apply("volume_changed", result)
+    end
+  end)
+  -- a shared daemon may be at work already, for another editor
+  from:request("playlist_get", nil, function(err, result)
+    if not err and from == connection then
+      state.apply("playlist_changed", result)
+    end
+  end)
+  from:request("status", nil, function(err, result)
+    if not err and from == connection then
+      state.join(result)
+      events.emit("daemon_joined", result)
     end
   end)
 end
@@ -139,7 +157,11 @@ local function start()
   -- Not in the editor's folder: Python must not meet the modules of a project that was only opened to be read.
   local home = vim.uv.os_homedir()
   started, reason = rpc.start(cmd, home and vim.fn.isdirectory(home) == 1 and home or nil, {
-    notification = on_notification,
+    notification = function(method, params)
+      if started == connection then -- what was let go has nothing more to say
+        on_notification(method, params)
+      end
+    end,
     stderr = function(text)
       last_words = text:match("([^\r\n]+)%s*$") or last_words
       log.write("daemon", text)
@@ -191,17 +213,18 @@ function M.running()
   return connection ~= nil and connection:is_open()
 end
 
---- Let the daemon go; the next request starts another, with the settings of then.
+--- End the daemon, for all who share it; the next request starts another, with the settings of then.
 function M.shut_down()
   deaths, not_before = 0, 0
   if connection then
+    connection:request("shutdown")
     connection:close()
     connection = nil
     forget()
   end
 end
 
---- The editor leaves: the daemon ends by itself when its stdin does, and is not waited for.
+--- The editor leaves. A daemon of its own ends by itself when its stdin does; a shared one plays on.
 function M.leave()
   if connection then
     connection:close()

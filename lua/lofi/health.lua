@@ -55,6 +55,9 @@ local function report_version(ping)
   local client = require("lofi.client")
   if ping.protocol == client.PROTOCOL then
     health.ok(("answers: version %s, protocol %d, pid %d"):format(ping.version, ping.protocol, ping.pid))
+    if ping.shared then
+      health.info("one daemon serves all editors (daemon.shared); its log is " .. (ping.log or "lost"))
+    end
   else
     health.error(
       ("version %s speaks protocol %s, this plugin %d"):format(

@@ -18,15 +18,21 @@ local function wire()
   local statusline = require("lofi.statusline")
   state.on_change = statusline.refresh
   require("lofi.progress").attach()
-  events.on("playback_started", function(params)
-    if not state.title(params.track_id) then
-      client.request("cache_get", { track_id = params.track_id }, function(_, track)
+  local function learn_title(track_id)
+    if track_id and not state.title(track_id) then
+      client.request("cache_get", { track_id = track_id }, function(_, track)
         if track then
           state.remember(track.id, track.prompt)
           state.on_change()
         end
       end)
     end
+  end
+  events.on("playback_started", function(params)
+    learn_title(params.track_id)
+  end)
+  events.on("daemon_joined", function()
+    learn_title(state.current.playback.track_id)
   end)
 end
 
@@ -314,7 +320,7 @@ function M.statusline(opts)
   return opts and opts.escape and (text:gsub("%%", "%%%%")) or text
 end
 
---- Let the daemon go; the next command starts it again.
+--- End the daemon, for all editors that share it; the next command starts it again.
 function M.restart()
   if wired then
     require("lofi.client").shut_down()

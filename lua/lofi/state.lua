@@ -34,7 +34,7 @@ local M = {}
 ---@field volume? number 0–1
 ---@field backends? table[]
 ---@field default_backend? string
----@field daemon? { version: string, pid: integer, protocol: integer }
+---@field daemon? { version: string, pid: integer, protocol: integer, shared?: boolean, log?: string }
 
 local KNOWN_TRACKS = 500
 
@@ -273,6 +273,28 @@ function M.apply(method, params)
     apply[method](params)
     M.on_change()
   end
+end
+
+--- Take in the whole status of a daemon that may have been at work before this editor came.
+---@param status table
+function M.join(status)
+  local now = status.playback or {}
+  if now.state == "playing" or now.state == "paused" then
+    set_playback(now.state, now)
+  end
+  if status.radio then
+    apply.radio_changed(status.radio)
+  end
+  local jobs = vim.list_extend({ status.generation }, status.queue and status.queue.pending or {})
+  for _, view in ipairs(jobs) do
+    M.remember(view.track_id, view.prompt)
+    M.add_job(view.job_id, view.prompt)
+    local job = assert(M.job(view.job_id))
+    job.track_id, job.position, job.eta_sec = view.track_id, view.position, view.eta_sec
+    job.state = view == status.generation and "generating" or "queued"
+    job.percent = math.max(job.percent, view.percent or 0)
+  end
+  M.on_change()
 end
 
 --- Take in what the daemon says at its start.

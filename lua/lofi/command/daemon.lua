@@ -82,9 +82,13 @@ local function status_lines(status)
   end
   add("Device", "%s (%s)", status.engine.device, status.engine.execution_mode)
   if state.current.daemon then
-    add("Daemon", "version %s, pid %d", state.current.daemon.version, state.current.daemon.pid)
+    local shared = state.current.daemon.shared and ", shared by all editors" or ""
+    add("Daemon", "version %s, pid %d%s", state.current.daemon.version, state.current.daemon.pid, shared)
   end
   add("Log", "%s", vim.fn.fnamemodify(require("lofi.log").path(), ":~"))
+  if state.current.daemon and state.current.daemon.log then
+    add("Its log", "%s", vim.fn.fnamemodify(state.current.daemon.log, ":~"))
+  end
   return lines
 end
 
@@ -101,9 +105,14 @@ local function status(args)
   end)
 end
 
+--- The plugin's log; what a shared daemon writes is in its own, which is named then.
 local function open_log(args)
   if not words.takes_nothing("log", args) then
     return
+  end
+  local daemon = require("lofi.state").current.daemon
+  if daemon and daemon.log then
+    say("the shared daemon's own log is " .. vim.fn.fnamemodify(daemon.log, ":~"))
   end
   local path = require("lofi.log").path()
   if not vim.uv.fs_stat(path) then
