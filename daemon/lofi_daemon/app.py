@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 from . import config, limits
-from .backends.registry import BACKENDS
+from .backends.registry import BACKENDS, default_backend
 from .engine.host import WORKER, EngineHost, worker_environment
 from .engine.link import FromWorker, Notice, Started
+from .errors import LofiError
 from .generation import Generation
 from .jobs.job import JobCompleted, JobEvent
 from .jobs.lifecycle import Jobs
 from .library.room import Library
 from .model import NoticeLevel, Track
-from .player.events import PlayerEvent, PlayerNotice, TrackUnplayable
+from .player.events import (
+    DevicesChanged,
+    PlaybackEnded,
+    PlaybackResumed,
+    PlaybackStarted,
+    PlayerEvent,
+    PlayerNotice,
+    PlaylistChanged,
+    TrackUnplayable,
+)
 from .player.output import Outputs
 from .player.player import Player
 from .player.playlist import item_of
@@ -27,10 +39,22 @@ from .protocol.methods import generation as generation_methods
 from .protocol.methods import library as library_methods
 from .protocol.methods import playback as playback_methods
 from .protocol.methods import playlist as playlist_methods
+from .protocol.methods import radio as radio_methods
+from .protocol.methods import timers as timer_methods
 from .protocol.methods.table import Table
 from .protocol.session import Session
 from .protocol.stdio import StdioTransport
 from .protocol.wire import Dispatcher, Splitter
+from .radio import presets
+from .radio.maker import Maker
+from .radio.player import RadioPlayer
+from .radio.radio import Radio
+from .radio.shelf import Shelf
+from .timers import quiet
+from .timers.battery import BatteryWatch
+from .timers.focus import FocusTimer
+from .timers.music import Music
+from .timers.sleep import SleepTimer
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +65,10 @@ LEAVE_WITHIN_SEC = 0.8
 class App:
     """All rooms of one daemon, connected. Make it on a running loop; ``close`` it there."""
 
-    def __init__(self, loaded: config.Loaded, worker: tuple[str, ...] = WORKER) -> None:
+    def __init__(
+        self, loaded: config.Loaded, worker: tuple[str, ...] = WORKER, shared_log: Path | None = None
+    ) -> None:
+        """``shared_log`` is the log of a daemon that several clients share, None for one of a client's own."""
         settings = loaded.settings
         self.leaving = asyncio.Event()
         self.notifier = notify.Notifier()
@@ -63,15 +90,36 @@ class App:
         self.generation = Generation(
             settings, self.jobs, self.library, self.engine, limits.load(settings.limit_hook), self._notice
         )
+        self._hushed = self._quiet_hours(settings.player.quiet_hours)
+        self.radio = self._make_radio(loaded)
+        music = Music(self.player, self.radio.begin)
+        self.sleep = SleepTimer(music, lambda state: self.notifier.emit("sleep_changed", state))
+        self.focus = FocusTimer(
+            music, lambda state: self.notifier.emit("focus_changed", state), self._notice, self._hushed
+        )
+        self.battery = BatteryWatch(music, self._notice, hushed=self._hushed)
+        if settings.player.pause_on_battery:
+            self.battery.start()
         table = Table()
         daemon_methods.add(
-            table, settings, self.generation, self.jobs, self.library, self.player, self.engine, self.leaving.set
+            table,
+            settings,
+            self.generation,
+            self.jobs,
+            self.library,
+            self.player,
+            self.engine,
+            self.radio,
+            self.leaving.set,
+            shared_log,
         )
         generation_methods.add(table, settings, self.generation, self.jobs, self.engine)
         library_methods.add(table, self.library)
         playback_methods.add(table, self.library, self.player)
         playlist_methods.add(table, self.library, self.player)
         device_methods.add(table, self.player)
+        radio_methods.add(table, self.radio)
+        timer_methods.add(table, self.sleep, self.focus)
         self.dispatcher = Dispatcher(table)
         self._background: set[asyncio.Task[object]] = set()
         for problem in loaded.problems:
@@ -79,9 +127,62 @@ class App:
 
     async def close(self) -> None:
         """Cancel what runs (saying so), fade the music out, end the worker, close the index."""
+        for room in (self.radio, self.sleep, self.focus, self.battery):
+            room.close()
         self.jobs.close()
         await asyncio.gather(self.player.close(), self.engine.close())
         await self.library.close()
+
+    def _quiet_hours(self, setting: str) -> Callable[[], bool]:
+        try:
+            return quiet.hush(quiet.parse(setting))
+        except LofiError as error:
+            self._notice("warn", f"{error.message} There are no quiet hours until then.")
+            return quiet.hush(None)
+
+    def _make_radio(self, loaded: config.Loaded) -> Radio:
+        settings, clock = loaded.settings, asyncio.get_running_loop().time
+        moods, problems = presets.load(loaded.file)
+        for problem in problems:
+            self._notice("warn", problem)
+
+        def choose(name: str | None) -> str:
+            name = name or settings.radio.backend or default_backend(settings)
+            if name not in BACKENDS:
+                raise LofiError(
+                    "INVALID_BACKEND", f"There is no backend “{name}”; choose one of {', '.join(BACKENDS)}.",
+                    field="backend", expected=list(BACKENDS), got=name,
+                )  # fmt: skip
+            return name
+
+        def unready(name: str) -> str | None:
+            available = BACKENDS[name].availability(settings)
+            return None if available.status == "ready" else available.message
+
+        self.maker = Maker(
+            self.generation.generate,
+            self.jobs,
+            clock,
+            takes=lambda name: BACKENDS[name].takes,
+            unready=unready,
+            music_sec=self.player.music_left_sec,
+            say=lambda message: self._notice("warn", message),
+        )
+        return Radio(
+            RadioPlayer(self.player),
+            Shelf(self.library.page, random.Random()),
+            self.maker,
+            moods,
+            strategy=settings.radio.strategy,
+            duration_sec=settings.radio.duration_sec,
+            choose=choose,
+            limits=lambda name: (BACKENDS[name].min_duration_sec, BACKENDS[name].max_duration_sec),
+            changed=lambda state: self.notifier.emit("radio_changed", state),
+            notice=self._notice,
+            clock=clock,
+            chance=random.Random(),
+            hushed=self._hushed,
+        )
 
     def _notice(self, level: NoticeLevel, message: str) -> None:
         log.log({"info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}[level], "%s", message)
@@ -90,7 +191,8 @@ class App:
     def _in_use(self) -> set[str]:
         """Tracks that must not be evicted now."""
         upcoming = self.player.upcoming()
-        return {track_id for track_id in (self.player.state().track_id, upcoming and upcoming.track_id) if track_id}
+        named = (self.player.state().track_id, upcoming and upcoming.track_id)
+        return {track_id for track_id in named if track_id} | self.radio.holds()
 
     def _on_engine(self, message: FromWorker) -> None:
         if isinstance(message, Notice):
@@ -106,10 +208,15 @@ class App:
 
     def _on_job(self, event: JobEvent) -> None:
         self.notifier.job(event)
+        self.maker.on_job(event)
+        self.radio.wake()
         if isinstance(event, JobCompleted) and event.job.auto_play:
             self._spawn(self._play(event.tracks[0]))
 
     async def _play(self, track: Track) -> None:
+        if self._hushed() and self.player.state().state != "playing":
+            self._notice("info", "The track is ready; it does not start by itself in your quiet hours.")
+            return
         try:
             await self.player.play_item(item_of(track))
         except Exception as error:
@@ -122,6 +229,22 @@ class App:
             self._spawn(self.library.find_all((event.track_id,)))  # asking makes the index forget a file that is gone
         else:
             self.notifier.player(event)
+            self._tell_rooms(event)
+
+    def _tell_rooms(self, event: PlayerEvent) -> None:
+        """What the radio and the timers make of it, after the clients have heard."""
+        if isinstance(event, PlaybackStarted):
+            self.radio.on_started(event.track_id)
+        elif isinstance(event, PlaybackEnded) and event.reason == "stopped":
+            self.radio.on_stopped()
+        elif isinstance(event, PlaylistChanged):
+            self.radio.on_playlist([entry.track_id for entry in event.tracks])
+        elif isinstance(event, DevicesChanged):
+            self.radio.on_devices()
+        else:
+            self.radio.wake()
+        if isinstance(event, PlaybackStarted | PlaybackResumed):
+            self.battery.on_user()
 
     def _spawn(self, work: object) -> None:
         task = asyncio.ensure_future(work)  # type: ignore[call-overload]

@@ -120,11 +120,13 @@ FILE_ONLY = frozenset({"limit_hook"})
 
 
 class Loaded(Struct, frozen=True):
-    """``sources`` says for each dotted key where its value came from; ``problems`` are ready sentences."""
+    """``sources`` says for each dotted key where its value came from; ``problems`` are ready sentences; ``file`` is
+    where config.toml is, or would be."""
 
     settings: Settings
     sources: dict[str, str]
     problems: tuple[str, ...] = ()
+    file: Path = Path("config.toml")
 
 
 def config_file() -> Path:
@@ -187,7 +189,7 @@ def load(
         )
         values["device"], sources["device"] = "cpu", "execution_mode"
         settings = _build(values)
-    return Loaded(settings, sources, tuple(problems))
+    return Loaded(settings, sources, tuple(problems), file)
 
 
 def flat(settings: Settings) -> dict[str, Any]:
@@ -232,6 +234,8 @@ def _read_file(file: Path, problems: list[str]) -> dict[str, object]:
         return {}
     flat: dict[str, object] = {}
     for key, value in document.items():
+        if key == "presets":
+            continue  # the radio's moods are no settings; radio.presets reads them
         if isinstance(value, dict):
             flat |= {f"{key}.{inner}": v for inner, v in value.items()}
         else:

@@ -75,6 +75,7 @@ class Player:
     ) -> None:
         self._listener = listener
         self._level = _checked_level(volume)
+        self._duck = 1.0
         self._idle_sec = idle_sec
         self._state: StateName = "stopped"
         self._message: str | None = None
@@ -304,10 +305,14 @@ class Player:
         level = _checked_level(level)
         if level != self._level:
             self._level = level
-            if self._decks.current:
-                self._decks.current.mixer.set_level(level)
+            self._sound_level()
             self._tell(VolumeChanged(level))
         return level
+
+    def duck(self, factor: float) -> None:
+        """Sound at ``factor`` of the volume that is set, until told otherwise; for fades that take seconds."""
+        self._duck = factor
+        self._sound_level()
 
     async def devices(self) -> DeviceList:
         """The sound devices there are now. Raises ``LofiError`` AUDIO_DEVICE_ERROR where the system does not say."""
@@ -349,11 +354,15 @@ class Player:
     # Below: called while ``_commands`` is held, or from the event loop in one go.
 
     async def _load(self, item: Item, start_sec: float) -> Loaded:
-        level = self._level
+        level = self._level * self._duck
         loaded = await self._decks.load(Path(item.path), start_sec, level, trim_of(item.lufs))
-        if level != self._level:  # set while the device was opened
-            loaded.deck.mixer.set_level(self._level)
+        if level != self._level * self._duck:  # set while the device was opened
+            self._sound_level()
         return loaded
+
+    def _sound_level(self) -> None:
+        if self._decks.current:
+            self._decks.current.mixer.set_level(self._level * self._duck)
 
     async def _open(self, item: Item) -> Now:
         loaded = await self._load(item, 0.0)

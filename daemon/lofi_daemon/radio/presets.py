@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
@@ -62,7 +61,7 @@ def load(config_file: Path) -> tuple[tuple[Preset, ...], tuple[str, ...]]:
 
 def shipped() -> dict[str, Preset]:
     """The daemon's own, by name."""
-    document = tomllib.loads(resources.files(__package__).joinpath(FILE).read_text(encoding="utf-8"))
+    document = tomllib.loads(Path(__file__).with_name(FILE).read_text(encoding="utf-8"))
     return {name: _preset(name, table) for name, table in document.items()}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 from ... import PROTOCOL_VERSION, __version__
@@ -13,6 +14,7 @@ from ...generation import Generation
 from ...jobs.lifecycle import Jobs
 from ...library.room import Library
 from ...player.player import Player
+from ...radio.radio import Radio
 from .table import NoParams, Table
 
 
@@ -28,11 +30,20 @@ def add(
     library: Library,
     player: Player,
     engine: HasDevice,
+    radio: Radio,
     shutdown: Callable[[], None],
+    shared_log: Path | None,
 ) -> None:
     @table.method("ping", NoParams)
     async def ping(_: NoParams) -> object:
-        return {"status": "ok", "version": __version__, "protocol": PROTOCOL_VERSION, "pid": os.getpid()}
+        return {
+            "status": "ok",
+            "version": __version__,
+            "protocol": PROTOCOL_VERSION,
+            "pid": os.getpid(),
+            "shared": shared_log is not None,
+            "log": str(shared_log) if shared_log else None,
+        }
 
     @table.method("status", NoParams)
     async def status(_: NoParams) -> object:
@@ -47,7 +58,7 @@ def add(
                 "execution_mode": settings.execution_mode,
                 "loaded": sorted(generation.loaded),
             },
-            "radio": None,
+            "radio": radio.state() if radio.active else None,
         }
 
     async def cache() -> object:
