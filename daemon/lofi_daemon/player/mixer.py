@@ -170,7 +170,7 @@ class Mixer:
             return 0
         if current.segues:
             return current.source.frames_left
-        if not current.heard:
+        if current.waits:
             return None
         return current.source.frames_left - max(1, self._overlap)
 

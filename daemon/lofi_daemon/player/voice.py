@@ -103,6 +103,11 @@ class Voice:
         return not (self.done or self.left or self.paused or self._fade.silent)
 
     @property
+    def waits(self) -> bool:
+        """It does not move on: it is over, on its way out, paused or starved."""
+        return self.done or self.left or self.paused or self._starved
+
+    @property
     def falling(self) -> bool:
         """On its way out of a crossfade."""
         return self._crossfade.falls
