@@ -109,14 +109,14 @@ def share(setup: tuple[str, ...], **more: tuple[str, ...]) -> NoReturn:
     from .shared.server import Server
     from .shared.server_log import Trimming, claim_output
 
-    loaded = load_settings(setup)
+    loaded, log_file = load_settings(setup), config.log_file()
 
     async def serve() -> None:
-        server = Server(taken, loaded, **more)
-        claim_output(config.log_file())
+        server = Server(taken, loaded, log_file, **more)
+        claim_output(log_file)
         await server.run()
 
-    _run(serve(), Trimming(config.log_file()))
+    _run(serve(), Trimming(log_file))
 
 
 def serve(setup: tuple[str, ...], **more: tuple[str, ...]) -> NoReturn:

@@ -9,6 +9,7 @@ import signal
 import socket
 import struct
 import sys
+from pathlib import Path
 
 from .. import PROTOCOL_VERSION, __version__, config
 from ..app import App
@@ -81,11 +82,11 @@ class Client:
 class Server:
     """Holds ``seat`` from its making to the end of ``run``."""
 
-    def __init__(self, seat: Seat, loaded: config.Loaded, worker: tuple[str, ...] = WORKER) -> None:
+    def __init__(self, seat: Seat, loaded: config.Loaded, log_file: Path, worker: tuple[str, ...] = WORKER) -> None:
         self._seat = seat
         self._settings = loaded.settings
         # Every client is told the problems of its own settings (see _notices), the first one like any other.
-        self._app = App(config.Loaded(loaded.settings, loaded.sources), worker)
+        self._app = App(config.Loaded(loaded.settings, loaded.sources), worker, log_file)
         self._clients: set[Client] = set()
         self._alone = asyncio.Event()
         self._alone.set()
