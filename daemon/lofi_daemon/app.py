@@ -19,6 +19,8 @@ from .jobs.job import JobCompleted, JobEvent
 from .jobs.lifecycle import Jobs
 from .library.room import Library
 from .model import NoticeLevel, Track
+from .mpris import room as mpris
+from .mpris.view import View, view
 from .player.events import (
     DevicesChanged,
     PlaybackEnded,
@@ -121,6 +123,9 @@ class App:
         radio_methods.add(table, self.radio)
         timer_methods.add(table, self.sleep, self.focus)
         self.dispatcher = Dispatcher(table)
+        self.mpris: mpris.Mpris | None = None
+        if mpris.wanted(settings.player.mpris):
+            self.mpris = mpris.Mpris(self._shown, lambda method, params: table[method](params))
         self._background: set[asyncio.Task[object]] = set()
         for problem in loaded.problems:
             self._notice("warn", problem)
@@ -131,6 +136,8 @@ class App:
             room.close()
         self.jobs.close()
         await asyncio.gather(self.player.close(), self.engine.close())
+        if self.mpris:
+            await self.mpris.close()
         await self.library.close()
 
     def _quiet_hours(self, setting: str) -> Callable[[], bool]:
@@ -230,6 +237,12 @@ class App:
         else:
             self.notifier.player(event)
             self._tell_rooms(event)
+            if self.mpris:
+                self.mpris.heard(event)
+
+    def _shown(self) -> View:
+        now = self.player.current()
+        return view(self.player.state(), now.prompt if now else "")
 
     def _tell_rooms(self, event: PlayerEvent) -> None:
         """What the radio and the timers make of it, after the clients have heard."""

@@ -134,6 +134,10 @@ class Player:
         entries = tuple(PlaylistEntry(item.track_id, item.prompt, item.duration_sec) for item in self._playlist.items)
         return PlaylistChanged(entries, self._playlist.index, self._playlist.loop, self._playlist.shuffle)
 
+    def current(self) -> Item | None:
+        """What plays or is paused."""
+        return self._now.item if self._now else None
+
     def upcoming(self) -> Item | None:
         """What follows the track that plays, as things are."""
         return self._playlist.after()
