@@ -1,4 +1,5 @@
-"""`lofi` with a daemon whose worker is the puppet. The arguments are those of `lofi`."""
+"""`lofi` with a daemon whose worker is the puppet, shared if LOFI_DAEMON_SHARED says so. The arguments are
+those of `lofi`."""
 
 from __future__ import annotations
 
@@ -7,17 +8,23 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lofi_daemon.cli.entry import run
+from lofi_daemon.cli import entry
 from lofi_daemon.cli.terminal import Terminal
 from lofi_daemon.client import DaemonClient, default_log
 
-PUPPET = Path(__file__).parents[1] / "support" / "puppet_daemon.py"
+SUPPORT = Path(__file__).parents[1] / "support"
 
 
 def connect(settings: Sequence[str]) -> DaemonClient:
-    output = os.environ.get("PUPPET_OUTPUT", "none")
-    return DaemonClient(command=(sys.executable, str(PUPPET), f"player.output={output}", *settings), log=default_log())
+    settings = (f"player.output={os.environ.get('PUPPET_OUTPUT', 'none')}", *settings)
+    if os.environ.get("LOFI_DAEMON_SHARED") == "true":
+        flags = [word for text in settings for word in ("--set", text)]
+        command = (sys.executable, str(SUPPORT / "puppet_shared.py"), "--stdio", *flags)
+    else:
+        command = (sys.executable, str(SUPPORT / "puppet_daemon.py"), *settings)
+    return DaemonClient(command=command, log=default_log())
 
 
 if __name__ == "__main__":
-    sys.exit(run(sys.argv[1:], Terminal.standard(), connect))
+    entry.catch_signals()
+    sys.exit(entry.run(sys.argv[1:], Terminal.standard(), connect))

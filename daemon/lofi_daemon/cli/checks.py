@@ -73,6 +73,8 @@ def daemon(client: DaemonClient) -> Check:
     except LofiError as error:
         return Check("daemon", "fail", error.message, "make clean install; the log says more")
     found = f"version {answer['version']}, protocol {answer['protocol']}"
+    if answer.get("shared"):
+        found += f", shared by all editors as pid {answer['pid']}, log {answer['log']}"
     if answer["protocol"] != PROTOCOL_VERSION:
         return Check("daemon", "fail", f"{found}; this `lofi` speaks {PROTOCOL_VERSION}", "make install")
     return Check("daemon", "ok", found)

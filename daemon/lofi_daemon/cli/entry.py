@@ -19,8 +19,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """For the `lofi` script, which hands the result to sys.exit."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a latin-1 terminal meets “”
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    catch_signals()
     return run(sys.argv[1:] if argv is None else argv, Terminal.standard())
+
+
+def catch_signals() -> None:
+    """Being asked to end unwinds the stack, so that commands stop what they started."""
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores hangups, and so do we then
+            signal.signal(number, lambda number, frame: sys.exit(128 + number))
 
 
 def own_daemon(settings: Sequence[str]) -> DaemonClient:

@@ -111,7 +111,7 @@ class Generating:
             if accepted["status"] == "queued" and not self._context.json:
                 self._progress.note(f"Waiting; {accepted['position']} in the queue.")
             return self._follow(accepted["job_id"])
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit):
             # A job of someone else's that this request joined is theirs; and it may have ended in this very moment.
             with contextlib.suppress(LofiError):
                 self._cancel(own_id)

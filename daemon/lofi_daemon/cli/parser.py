@@ -5,9 +5,23 @@ from __future__ import annotations
 import argparse
 
 from .. import __version__
-from . import backends, devices, doctor, exits, generate, library, play, player, playlist, radio, reindex, timers
+from . import (
+    backends,
+    devices,
+    doctor,
+    exits,
+    generate,
+    library,
+    play,
+    player,
+    playlist,
+    radio,
+    reindex,
+    restart,
+    timers,
+)
 
-COMMANDS = (generate, play, radio, player, playlist, timers, library, devices, backends, doctor, reindex)
+COMMANDS = (generate, play, radio, player, playlist, timers, library, devices, backends, doctor, restart, reindex)
 
 
 def build() -> argparse.ArgumentParser:

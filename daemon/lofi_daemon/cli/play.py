@@ -46,7 +46,7 @@ def play(client: DaemonClient, context: Context, track_id: str | None) -> int:
     track = client.request("cache_get", {"track_id": state["track_id"]})
     try:
         return Playing(client, context, track, state).follow()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):  # a shared daemon would play on without us
         with contextlib.suppress(LofiError):  # it may have ended in this very moment
             _stop(client, context)
         raise
