@@ -1,5 +1,7 @@
 """Crossfades and gapless joins in the mixer, in virtual time: which sample of which track is heard when."""
 
+import itertools
+
 import numpy as np
 import pytest
 from player.test_mixer import BLOCK, FADE, RATE, Frames, render
@@ -80,7 +82,7 @@ def test_with_no_crossfade_the_next_track_begins_at_the_sample_after_the_last(bl
 def test_tracks_shorter_than_a_block_and_than_a_fade_are_joined_without_a_gap_too():
     cuts = [0, 5000, 5100, 5101, 5400, 30_000]
     track = noise(1.0)[:30_000]
-    parts = [track[start:end] for start, end in zip(cuts, cuts[1:], strict=False)]
+    parts = [track[start:end] for start, end in itertools.pairwise(cuts)]
     table = Table()
     voices = [Voice(Frames(part), FADE) for part in parts]
     table.mixer.start(voices[0])
