@@ -47,11 +47,11 @@ def test_a_killed_daemon_is_one_line_and_the_next_command_works(editor):
 
 
 def test_a_killed_daemon_answers_whoever_asked_it(open_editor, fake):
-    daemon = fake(status=[{"exit": 3}])
+    daemon = fake(queue_status=[{"exit": 3}])
     editor = open_editor(daemon.command)
     editor.lua("""
       _G.ends = {}
-      require('lofi').status(function(err) table.insert(_G.ends, err.code) end)
+      require('lofi').request('queue_status', nil, function(err) table.insert(_G.ends, err.code) end)
       require('lofi').pause(function(err) table.insert(_G.ends, err.code) end)
     """)
     editor.wait("#_G.ends == 2")
@@ -61,10 +61,10 @@ def test_a_killed_daemon_answers_whoever_asked_it(open_editor, fake):
 
 
 def test_a_callback_may_ask_again_at_once(open_editor, fake):
-    daemon = fake(status=[{"exit": 3}])
+    daemon = fake(queue_status=[{"exit": 3}])
     editor = open_editor(daemon.command)
     editor.lua("""
-      require('lofi').status(function()
+      require('lofi').request('queue_status', nil, function()
         require('lofi').volume(nil, function(err, result) _G.again = result and result.level or err.code end)
       end)
     """)
