@@ -13,7 +13,7 @@ from support.sound_card import SoundCards
 from lofi_daemon.errors import LofiError
 from lofi_daemon.player.events import PlaybackEnded, PlaybackPaused, PlaybackResumed, PlayerNotice
 from lofi_daemon.player.output import NoDeviceError
-from lofi_daemon.player.player import Player
+from lofi_daemon.player.player import Item, Player
 from lofi_daemon.player.recovery import Recovery, StallWatch
 
 RATE = 48_000
@@ -295,6 +295,26 @@ def test_a_file_that_went_with_its_disk_ends_the_waiting(track):
         plug.opened[0].lose()
         await until(lambda: PlaybackEnded("t", "error") in events, "the end")
         assert player.state().state == "stopped"
+
+    at_plug(scene)
+
+
+def test_the_next_track_plays_where_the_one_before_went_with_its_disk(track, tmp_path):
+    other = save(tmp_path / "b.wav", noise(2.0, seed=3), subtype="FLOAT")
+
+    async def scene(player, plug, events):
+        await player.add([Item("one", str(track[1])), Item("two", str(other))])
+        await player.start()
+        plug.opened[0].pull(RATE)
+        track[1].unlink()
+        plug.opened[0].lose()
+        await until(lambda: player.state().track_id == "two", "the next track")
+        assert player.state().state == "playing"
+        assert [entry.track_id for entry in player.playlist().tracks] == ["two"]
+        assert PlaybackEnded("one", "error") in events
+        plug.opened[-1].pull(RATE)
+        plug.opened[-1].lose()  # the attempt ended well: it is ready for the next trouble
+        await until(lambda: len(plug.opened) == 3 and player.state().state == "playing", "playing")
 
     at_plug(scene)
 

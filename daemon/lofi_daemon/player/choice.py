@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from ..errors import LofiError
@@ -65,7 +66,8 @@ class Choice:
         self._thread.close()
 
     async def _look(self) -> None:
-        self._list(await self._ask())
+        with contextlib.suppress(LofiError):  # nobody asked, so nobody need hear that there is no answer
+            self._list(await self._ask())
 
     async def _ask(self) -> tuple[Device, ...]:
         try:

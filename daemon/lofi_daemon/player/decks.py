@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # the front imports this at start; numpy comes with the first
 
 OPEN_TIMEOUT_SEC = 30.0  # two probes of 10 s, and the opening itself
 CLOSE_TIMEOUT_SEC = 0.5  # the daemon leaves within a second of the end of its stdin
-FAILED_CLOSE_TIMEOUT_SEC = 3.0
+PATIENT_CLOSE_TIMEOUT_SEC = 3.0  # a slow device is waited for, so that it can be opened again; a dead one is not
 
 _log = logging.getLogger(__name__)
 
@@ -131,7 +131,7 @@ class Decks:
         """``release`` without waiting; the next ``load`` waits instead."""
         deck = self._forget()
         if deck:
-            task = asyncio.get_running_loop().create_task(self._close_output(deck, FAILED_CLOSE_TIMEOUT_SEC))
+            task = asyncio.get_running_loop().create_task(self._close_output(deck, PATIENT_CLOSE_TIMEOUT_SEC))
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import LofiError
 from .choice import Choice
-from .decks import CLOSE_TIMEOUT_SEC, FAILED_CLOSE_TIMEOUT_SEC, Decks
+from .decks import CLOSE_TIMEOUT_SEC, PATIENT_CLOSE_TIMEOUT_SEC, Decks
 from .devices import DeviceList
 from .events import (
     EndReason,
@@ -34,6 +34,7 @@ from .output import NoDeviceError, Output, Outputs, OutputSetting, Say
 from .playlist import Item, Loop, Playlist
 from .recovery import STALL_SEC, Recovery, StallWatch
 from .sequel import Sequel
+from .state import Saved
 
 if TYPE_CHECKING:  # the front imports this at start; numpy comes with the first play
     from .deck import Deck, Loaded
@@ -149,6 +150,19 @@ class Player:
     def music_left_sec(self) -> float:
         """Until silence, if nothing is added: the track's rest and the playlist's. Infinite where it loops."""
         return self.time_left_sec() + self._playlist.left_sec()
+
+    def saved(self) -> Saved:
+        """What ``restore`` needs to come back to this."""
+        current = self._playlist.current
+        here = self._now is not None and current is not None and self._now.track_id == current.track_id
+        return Saved(
+            tuple(item.track_id for item in self._playlist.items),
+            current.track_id if current else None,
+            self._position_sec() if here else 0.0,
+            self._level,
+            self._playlist.loop,
+            self._playlist.shuffle,
+        )
 
     async def play(self, track_id: str, path: str | Path, duration_sec: float | None = None) -> PlayerState:
         """``play_item`` for a file of which no more is known."""
@@ -562,9 +576,7 @@ class Player:
             except LofiError as exc:
                 if exc.name == "AUDIO_DEVICE_ERROR":
                     return False
-                self._notice(exc.message)
-                self._state, self._message = "stopped", None
-                self._end("error")
+                await self._go_past(now.item, exc)
                 return True
             now.voice = loaded.voice
             self._sound(loaded)
@@ -573,6 +585,15 @@ class Player:
                 self._tell(PlayerNotice("info", f"The music goes on through “{loaded.deck.output.device}”."))
             self._choice.look()
             return True
+
+    async def _go_past(self, item: Item, error: LofiError) -> None:
+        """``item`` went missing while its device was: play what follows it."""
+        self._drop(item, error)
+        try:
+            await self._go(self._playlist.after(skipping=True), "error")
+        except LofiError as exc:
+            self._notice(exc.message)
+            self._finish("error")
 
     def _stop_waiting(self) -> None:
         """Not only once the command has its turn: an attempt may hold it for as long as a sound server hangs."""
@@ -592,7 +613,7 @@ class Player:
             now.position_sec = start_sec + voice.position / deck.mixer.rate
         else:
             self._let_go()
-        await self._decks.release(FAILED_CLOSE_TIMEOUT_SEC)
+        await self._decks.release(PATIENT_CLOSE_TIMEOUT_SEC)
         if now is None or self._state != "playing":
             return
         try:
@@ -640,7 +661,7 @@ class Player:
         async with self._commands:
             if self._state != "playing":
                 self._let_go()
-                await self._decks.release()
+                await self._decks.release(PATIENT_CLOSE_TIMEOUT_SEC)
 
     def _position_sec(self) -> float:
         now = self._now

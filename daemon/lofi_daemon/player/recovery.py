@@ -92,10 +92,10 @@ class Recovery:
         self._start()
 
     def cancel(self) -> None:
-        """Stop trying, also in the midst of an attempt."""
-        if self._task:
-            self._task.cancel()
-            self._task = None
+        """Stop trying, also in the midst of an attempt; one that calls this itself comes to its end."""
+        task, self._task = self._task, None
+        if task and task is not asyncio.current_task():
+            task.cancel()
 
     def _start(self) -> None:
         self.cancel()
