@@ -281,14 +281,19 @@ def test_swing_is_heard_where_the_style_has_it():
 # --- key ---
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_the_asked_key_explains_the_notes_best(mode):
-    for index, word in enumerate(STYLE_WORDS.values()):
-        for seed in range(3):
-            tonic = (index * 3 + seed * 5) % 12
-            score = composed(word, 60, seed, keyscale=f"{SPELLINGS[mode][tonic]} {mode}")
-            assert (score.tonic, score.mode) == (tonic, mode)
-            assert clarity(pitch_class_weights(score), KeyScale(tonic, mode)) > -0.03
+def test_the_asked_key_explains_the_notes_best():
+    """Up to the relative key, by probe-tone profiles with the harmonics of the instruments counted in."""
+    found = []
+    for mode in MODES:
+        for index, word in enumerate(STYLE_WORDS.values()):
+            for seed in range(6):
+                tonic = (index * 3 + seed * 5) % 12
+                score = composed(word, 60, seed, keyscale=f"{SPELLINGS[mode][tonic]} {mode}")
+                assert (score.tonic, score.mode) == (tonic, mode)
+                found.append(clarity(pitch_class_weights(score), KeyScale(tonic, mode)))
+    found.sort()
+    assert found[0] > -0.03
+    assert found[len(found) // 40] > 0.02
 
 
 def test_a_key_parameter_wins_over_the_prompt():

@@ -78,6 +78,8 @@ def compose(
 CLEAR = 0.08
 """What ``tonality.clarity`` must say of a piece whose key was asked for, or it is written again."""
 DRAFTS = 6
+LONG_STEPS = 2_000
+"""From here on (some six minutes) fewer drafts do: long pieces even out, and each costs more."""
 
 
 def _clearest(
@@ -85,7 +87,8 @@ def _clearest(
 ) -> tuple[Changes, Parts]:
     """All players' parts. If the listener asked for the key, the draft that states it best of a few."""
     best: tuple[float, Changes, Parts] | None = None
-    for draft in range(DRAFTS if brief.strict_key else 1):
+    drafts = 1 if not brief.strict_key else DRAFTS if end < LONG_STEPS else DRAFTS // 2
+    for draft in range(drafts):
         changes = Changes(lay_out(plan, parts, steps, end, seed, draft))
         written: Parts = {
             "keys": comping.play(brief, blocks, changes, steps, end, Dice(seed, "keys")),
