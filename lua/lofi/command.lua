@@ -1,11 +1,9 @@
 --- The subcommands of :Lofi; :LofiPlay and its like are the same ones under one name.
 local message = require("lofi.message")
 local schema = require("lofi.schema")
-local time = require("lofi.time")
 
 local M = {}
 
-local TITLE_COLUMNS = 60
 local WARN, ERROR = vim.log.levels.WARN, vim.log.levels.ERROR
 
 ---@class lofi.Subcommand
@@ -36,13 +34,6 @@ local function takes_nothing(sub, args)
   return args == ""
 end
 
---- Titles are for people; ids where there is none.
----@param track_id string?
----@return string
-local function name_of(track_id)
-  return require("lofi.state").title(track_id) or (track_id or ""):sub(1, 12)
-end
-
 ---@param done string what is said when it worked; "" = nothing, the statusline and the ear tell
 ---@return lofi.PlaybackCallback
 local function after_playback(done)
@@ -54,7 +45,7 @@ local function after_playback(done)
     elseif result.state == "stopped" and done ~= "stopped" then
       say("nothing is playing; :LofiPlay or :LofiGenerate starts something.")
     elseif done == "playing" then
-      say(("playing %s"):format(name_of(result.track_id)))
+      say(("playing %s"):format(require("lofi.state").name(result.track_id)))
     else
       say(done)
     end
@@ -131,30 +122,6 @@ local function volume(args)
   end
 end
 
----@param backend lofi.Backend
----@param default string
----@return string[]
-local function backend_lines(backend, default)
-  local lines = {
-    ("%s %-12s %-26s %s"):format(
-      backend.type == default and "*" or " ",
-      backend.type,
-      backend.name,
-      backend.status:gsub("_", " ")
-    ),
-    ("    %g–%g s, %g kHz, version %s"):format(
-      backend.min_duration_sec,
-      backend.max_duration_sec,
-      backend.sample_rate / 1000,
-      backend.model_version
-    ),
-  }
-  if backend.message then
-    table.insert(lines, "    " .. backend.message)
-  end
-  return lines
-end
-
 local function backends(args)
   if not takes_nothing("backends", args) then
     return
@@ -164,51 +131,8 @@ local function backends(args)
       complain(err)
       return
     end
-    local lines = {}
-    for _, backend in ipairs(result.backends) do
-      vim.list_extend(lines, backend_lines(backend, result.default_backend))
-    end
-    table.insert(lines, "")
-    table.insert(lines, "* answers requests that name no backend")
-    require("lofi.view").open("backends", lines)
+    require("lofi.view").open("backends", require("lofi.report").backends(result))
   end)
-end
-
----@param status table
----@return string[]
-local function status_lines(status)
-  local state = require("lofi.state").current
-  local lines = {}
-  local function add(label, text, ...)
-    table.insert(lines, ("%-12s %s"):format(label, text:format(...)))
-  end
-  local now = status.playback
-  if now.track_id then
-    local clock = ("%s of %s"):format(time.clock(now.position_sec or 0), time.clock(now.duration_sec or 0))
-    add("Music", "%s: %s, %s", now.state, message.cut(name_of(now.track_id), TITLE_COLUMNS), clock)
-  else
-    add("Music", "%s", now.message or now.state)
-  end
-  add("Volume", "%d %%", math.floor(now.volume * 100 + 0.5))
-  local running = require("lofi.state").running()
-  if status.generation then
-    local name = message.cut(running and running.prompt or name_of(status.generation.track_id), TITLE_COLUMNS)
-    add("Generating", "%s, %d %%", name, status.generation.percent or 0)
-  else
-    add("Generating", "nothing")
-  end
-  add("Waiting", "%d", #(status.queue.pending or {}))
-  if status.cache.error then
-    add("Library", "%s", status.cache.error)
-  else
-    add("Library", "tracks: %d, %.0f MB", status.cache.count, status.cache.bytes / 1e6)
-  end
-  add("Device", "%s (%s)", status.engine.device, status.engine.execution_mode)
-  if state.daemon then
-    add("Daemon", "version %s, pid %d", state.daemon.version, state.daemon.pid)
-  end
-  add("Log", "%s", vim.fn.fnamemodify(require("lofi.log").path(), ":~"))
-  return lines
 end
 
 local function status(args)
@@ -219,7 +143,7 @@ local function status(args)
     if err then
       complain(err)
     else
-      require("lofi.view").open("status", status_lines(result))
+      require("lofi.view").open("status", require("lofi.report").status(result))
     end
   end)
 end
