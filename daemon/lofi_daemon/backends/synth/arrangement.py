@@ -54,7 +54,7 @@ INTENSITY: dict[PartName, float] = {
     "intro": 0.25, "A": 0.6, "A'": 0.75, "B": 0.9, "breakdown": 0.15, "outro": 0.35, "link": 0.2,
 }  # fmt: skip
 LEVEL_DB: dict[PartName, float] = {
-    "intro": -3.5, "A": -1.5, "A'": -0.2, "B": 0.8, "breakdown": -4.5, "outro": -3.0, "link": -4.0,
+    "intro": -2.8, "A": -1.2, "A'": -0.2, "B": 0.7, "breakdown": -3.6, "outro": -2.5, "link": -3.2,
 }  # fmt: skip
 
 

@@ -25,7 +25,8 @@ from .variety import make_distinct
 PASSAGE_BARS = 8
 HALF_TIME_BPM = {"lofi_house": 150.0}
 HALF_TIME_DEFAULT_BPM = 126.0
-"""Above this, players think in half the tempo: 150 bpm is felt as 75 with twice as many bar lines."""
+HALF_TIME_WALTZ_BPM = 200.0
+"""Above these, players think in half the tempo: 150 bpm is felt as 75 with twice as many bar lines."""
 
 
 def compose(
@@ -125,7 +126,8 @@ def _time(brief: Brief, intent: Intent, duration: float, seed: int, bpm: float |
     asked = bpm if bpm is not None else intent.bpm
     felt = float(asked) if asked is not None else Dice(seed, "tempo").between(low, high) + shift
     bars_per_bar = 1
-    if brief.beats == 4 and felt > HALF_TIME_BPM.get(brief.style, HALF_TIME_DEFAULT_BPM):
+    limit = HALF_TIME_WALTZ_BPM if brief.beats == 3 else HALF_TIME_BPM.get(brief.style, HALF_TIME_DEFAULT_BPM)
+    if felt > limit:
         felt, bars_per_bar = felt / 2, 2
     around = (low + shift, high + shift)
     fitted = fit(duration, felt, brief.beats, exact=asked is not None, range_bpm=around)
