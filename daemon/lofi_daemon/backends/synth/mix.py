@@ -57,7 +57,7 @@ STRIPS: Mapping[LayerName, Strip] = {
 }
 
 VOICE_DB: Mapping[Voice, float] = {
-    "felt": 0.5, "bells": -2.0, "guitar": -1.0, "sub": -1.5, "strings": -1.0,
+    "felt": 0.5, "bells": -2.0, "guitar": -1.5, "sub": -1.5, "strings": -1.0,
     "ghost": 0.0, "rim": -2.0, "brush": -2.0, "clap": -2.0, "open_hat": -1.0,
 }  # fmt: skip
 """Beside the strip, because layers change instruments; 0 if absent."""
