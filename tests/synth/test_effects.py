@@ -185,11 +185,11 @@ def test_a_perfect_machine_does_nothing() -> None:
 
 
 def test_the_rider_lifts_soft_passages_and_keeps_their_order() -> None:
-    decibels = np.repeat([-30.0, -16.0, -20.0, -12.0], 12)
+    decibels = np.repeat([-30.0, -16.0, -20.0, -23.0, -12.0], 12)
     gains = 20 * np.log10(ride(10 ** (decibels / 10)))
     ridden = (decibels + (gains[:-1] + gains[1:]) / 2)[6::12]
     assert ridden[0] > -30 + 3
-    assert ridden[0] < ridden[2] < ridden[1] < ridden[3]
+    assert ridden[0] < ridden[3] < ridden[2] - 1.5 < ridden[1] < ridden[4]
     assert np.abs(np.diff(gains)).max() < 4
     assert np.array_equal(ride(np.zeros(5)), np.ones(6))
     assert np.isfinite(ride(np.array([0, 0, 1.0, 0]))).all()

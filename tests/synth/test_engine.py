@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -75,6 +77,13 @@ def test_unloading_frees_the_notes_and_changes_no_sample() -> None:
     assert engine.unload() is True
     assert engine.unload() is False
     assert np.array_equal(engine.render(params(duration_sec=5.0), Context())[0].audio, before)
+
+
+def test_the_composer_loads_neither_torch_nor_the_slow_half_of_scipy() -> None:
+    """scipy.signal alone takes half a second, which the first track would wait for."""
+    code = "import sys, lofi_daemon.backends.synth.engine; print(*(m for m in sys.argv[1:] if m in sys.modules))"
+    command = [sys.executable, "-c", code, "torch", "scipy.signal", "scipy.ndimage", "soundfile", "sounddevice"]
+    assert subprocess.check_output(command, text=True).split() == []
 
 
 def test_the_command_writes_audio_stems_and_score(tmp_path, monkeypatch, capsys) -> None:
