@@ -90,6 +90,21 @@ def test_music_starts_at_once_and_the_last_chord_rings_to_the_end(scores):
         assert max(note.start + note.length for note in notes) > score.duration - 0.3
 
 
+def test_the_harmony_never_drops_out(scores):
+    """A rest of every pitched part at once is at most the air between two notes."""
+    for score in scores:
+        spans = sorted(
+            (note.start, note.start + note.length)
+            for layer in ("keys", "lead", "bass", "pad")
+            for note in score.layers.get(layer, ())
+        )
+        sixteenth = 15 / score.bpm
+        silent = spans[0][1]
+        for start, end in spans:
+            assert start - silent < max(0.3, 3.5 * sixteenth), (score.style, score.duration, silent)
+            silent = max(silent, end)
+
+
 def test_the_last_chord_is_the_tonic(scores):
     for score in scores:
         assert score.chords[-1].root == score.tonic

@@ -18,6 +18,7 @@ from .harmony import Changes, Plan, lay_out
 from .intent import Intent, read
 from .keyscale import parse, parse_timesignature
 from .score import Chord, Score, Section
+from .sustain import fill_rests
 from .timing import Grid, fit, rubato, steady
 from .tonality import clarity
 from .variety import make_distinct
@@ -55,6 +56,7 @@ def compose(
     changes, written = _clearest(brief, plan, parts, blocks, steps, last_step, seed)
     make_distinct(written, changes, steps, last_step, PASSAGE_BARS // bars_per_bar, Dice(seed, "variety"))
     ending.close(written, brief, blocks[-1], changes.slots[-1], Dice(seed, "ending"))
+    fill_rests(written)
     feel = Feel(brief.late, brief.dilla, brief.soft, strum=Dice(seed, "strum").between(0.007, 0.013))
     layers = perform(written, grid, feel, seed)
 
