@@ -1,5 +1,5 @@
 -- Commands and <Plug> maps. Nothing of lofi is loaded before one of them is used. They are defined in Vim script:
--- the same through the Lua API costs every start of the editor four times as much.
+-- the same through the Lua API costs every start of the editor more than twice as much.
 if vim.g.loaded_lofi then
   return
 end

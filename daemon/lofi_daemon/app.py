@@ -52,6 +52,7 @@ from .radio.maker import Maker
 from .radio.player import RadioPlayer
 from .radio.radio import Radio
 from .radio.shelf import Shelf
+from .resume import Resume
 from .timers import quiet
 from .timers.battery import BatteryWatch
 from .timers.focus import FocusTimer
@@ -126,6 +127,9 @@ class App:
         self.mpris: mpris.Mpris | None = None
         if mpris.wanted(settings.player.mpris):
             self.mpris = mpris.Mpris(self._shown, lambda method, params: table[method](params))
+        self.resume = Resume(self.player, self.library, settings.cache_root) if settings.player.resume else None
+        if self.resume:
+            self.resume.begin()
         self._background: set[asyncio.Task[object]] = set()
         for problem in loaded.problems:
             self._notice("warn", problem)
@@ -135,6 +139,8 @@ class App:
         for room in (self.radio, self.sleep, self.focus, self.battery):
             room.close()
         self.jobs.close()
+        if self.resume:
+            await self.resume.close()
         await asyncio.gather(self.player.close(), self.engine.close())
         if self.mpris:
             await self.mpris.close()

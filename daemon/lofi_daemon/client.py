@@ -235,7 +235,7 @@ class DaemonClient:
 def daemon_command(settings: Sequence[str] = ()) -> tuple[str, ...]:
     """How to start the daemon that belongs to this Python."""
     sets = itertools.chain.from_iterable(("--set", text) for text in settings)
-    return (sys.executable, "-m", "lofi_daemon", "--stdio", *sets)
+    return (sys.executable, "-P", "-m", "lofi_daemon", "--stdio", *sets)
 
 
 def default_log() -> Path:

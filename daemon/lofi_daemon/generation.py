@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal, Protocol
+
+from msgspec import Struct
 
 from . import limits
 from .backends.registry import BACKENDS
@@ -36,8 +37,7 @@ class Unloads(Protocol):
     async def unload(self, backend: str | None) -> tuple[str, ...]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(Struct, frozen=True):
     job: Job
     status: Literal["cached", "queued", "generating"]
     position: int

@@ -61,7 +61,6 @@ function M.setup(opts)
   for _, problem in ipairs(config.set(opts)) do
     require("lofi.message").say(problem, vim.log.levels.WARN)
   end
-  require("lofi.log").limit(config.current["log.max_kb"])
   if wired then
     require("lofi.statusline").refresh()
     if require("lofi.client").running() and not vim.deep_equal(before, config.daemon_args()) then

@@ -1,11 +1,13 @@
 --- The plugin's log: what the daemon writes to stderr, and details that one-line messages leave out.
+local config = require("lofi.config")
 local uv = vim.uv
 
 local M = {}
 
--- Both are read in luv callbacks, where vim.fn is out of reach.
+-- Needed in luv callbacks, where vim.fn is out of reach.
 local path = vim.fs.joinpath(vim.fn.stdpath("log") --[[@as string]], "lofi.log")
-local max_bytes = 512 * 1024
+
+local OWNER_ONLY = tonumber("600", 8) -- prompts are private
 
 local file ---@type integer?
 local size = 0
@@ -15,16 +17,12 @@ function M.path()
   return path
 end
 
----@param kilobytes integer
-function M.limit(kilobytes)
-  max_bytes = kilobytes * 1024
-end
-
----@return boolean
-local function open()
+--- Open the log for writing; call on the main loop before `write`.
+---@return boolean ok
+function M.open()
   if not file then
-    vim.fn.mkdir(vim.fs.dirname(path), "p")
-    file = uv.fs_open(path, "a", 384) -- 0600: prompts are private
+    pcall(vim.fn.mkdir, vim.fs.dirname(path), "p")
+    file = uv.fs_open(path, "a", OWNER_ONLY)
     local stat = file and uv.fs_fstat(file)
     size = stat and stat.size or 0
   end
@@ -36,7 +34,7 @@ local function turn_over()
     uv.fs_close(file)
   end
   uv.fs_rename(path, path .. ".1")
-  file = uv.fs_open(path, "a", 384)
+  file = uv.fs_open(path, "a", OWNER_ONLY)
   size = 0
 end
 
@@ -53,7 +51,7 @@ function M.write(source, text)
   for line in text:gmatch("[^\r\n]+") do
     lines[#lines + 1] = stamp .. line .. "\n"
   end
-  local block = table.concat(lines)
+  local block, max_bytes = table.concat(lines), config.current["log.max_kb"] * 1024
   if #block > max_bytes then
     block = block:sub(-max_bytes)
   end
@@ -63,12 +61,6 @@ function M.write(source, text)
   if file and uv.fs_write(file, block) then
     size = size + #block
   end
-end
-
---- Open the log for writing; call on the main loop before `write`.
----@return boolean ok
-function M.open()
-  return open()
 end
 
 return M

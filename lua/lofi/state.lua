@@ -87,6 +87,13 @@ function M.title(id)
   return id and titles[id]
 end
 
+--- What to call a track: its prompt, or the beginning of its id.
+---@param id string?
+---@return string
+function M.name(id)
+  return M.title(id) or (id or ""):sub(1, 12)
+end
+
 --- Ids of the tracks heard of, newest first.
 ---@return string[]
 function M.known_tracks()

@@ -27,8 +27,7 @@ end
 local function now_playing(now)
   if not playing then
     local icon = config.current[now.playback.state == "paused" and "icons.paused" or "icons.playing"]
-    local name = state.title(now.playback.track_id) or (now.playback.track_id or ""):sub(1, 12)
-    playing = icon .. " " .. title(name)
+    playing = icon .. " " .. title(state.name(now.playback.track_id))
   end
   return playing .. " " .. time.clock(state.position())
 end

@@ -1,5 +1,7 @@
 """What comes over the pipe, as badly as it can come."""
 
+import json
+
 import pytest
 from support.editor import assert_calm, heard
 
@@ -145,6 +147,19 @@ def test_a_line_that_would_go_backwards_stays(open_editor, fake):
     assert not [line for line in editor.seen if "30%" in line]
 
 
+@pytest.mark.parametrize("lines", [0, 1, 2])
+def test_a_burst_of_progress_does_not_scroll_into_a_prompt(open_editor, fake, lines):
+    told = [{"method": "generation_progress", "params": {"job_id": "$job", "percent": n}} for n in range(100)]
+    burst = "".join(json.dumps({"jsonrpc": "2.0", **message}) + "\n" for message in told)
+    accepted = {"job_id": "$job", "track_id": "ab", "track_ids": ["ab"], "status": "generating", "position": 0}
+    editor = open_editor(fake(generate=[{"reply": accepted}, {"raw": burst}]).command)
+    editor.command(f"set cmdheight={lines}")
+    editor.command("LofiGenerate rain")
+    editor.wait_for_text("lofi 99%")
+    assert_calm(editor)
+    assert editor.text().count("lofi") == 1
+
+
 def test_the_log_is_bounded(open_editor, fake):
     daemon = fake(pause=[{"stderr": "noise " * 40 + "\n"}] * 300 + [{"reply": {"state": "paused", "volume": 1}}])
     editor = open_editor(daemon.command, log={"max_kb": 16})
@@ -157,6 +172,19 @@ def test_the_log_is_bounded(open_editor, fake):
     assert 0 < sizes[0] <= 16 * 1024
     assert 0 < sizes[1] <= 16 * 1024
     assert sizes[2] == "rw-------"
+
+
+def test_without_a_log_everything_else_works(open_editor, fake, tmp_path):
+    (tmp_path / "file").write_text("")
+    daemon = fake(
+        pause=[{"stderr": "noise\n"}, {"reply": {"state": "paused", "volume": 1}}],
+        status=[{"error": {"code": -32601, "message": "No."}}],
+    )
+    editor = open_editor(daemon.command, environment={"XDG_STATE_HOME": str(tmp_path / "file")})
+    editor.command("LofiPause")
+    editor.wait_for_text("lofi: paused")
+    editor.command("checkhealth lofi")
+    editor.wait_for_text("cannot be written")
 
 
 def test_the_log_opens_at_its_end(open_editor, fake):

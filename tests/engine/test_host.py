@@ -3,15 +3,17 @@
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
 
 from lofi_daemon.config import Settings
 from lofi_daemon.engine.host import EngineHost, worker_environment
-from lofi_daemon.engine.link import Done, Failed, Progress, Ready, Run, Started
+from lofi_daemon.engine.link import Done, Failed, Progress, Ready, Run, Started, decode_from_worker, encode
 from lofi_daemon.errors import LofiError
 from lofi_daemon.model import StageParams
 
@@ -190,6 +192,61 @@ asyncio.run(main())
                 await asyncio.sleep(0.01)
 
     play(tmp_path, scene)
+
+
+NOISY = """
+import os, sys, types
+import lofi_daemon.backends.registry as registry, lofi_daemon.engine.worker as worker
+noisy = types.ModuleType("noisy")
+def make_engine():
+    print("Loading weights: 100%", flush=True)
+    os.write(1, b"native noise\\n")
+    raise RuntimeError("a library broke")
+noisy.make_engine = make_engine
+sys.modules["noisy"] = noisy
+registry.ENGINE_MODULES["synth"] = "noisy"
+worker.main()
+"""
+
+
+def test_what_libraries_print_never_reaches_the_link_and_what_they_raise_is_told(tmp_path):
+    params = StageParams(backend="synth", prompt="x", duration_sec=30, seed=1)
+    run = Run("j", (params,), (("a",),), ("v",), str(tmp_path))
+    process = subprocess.Popen(
+        [sys.executable, "-c", NOISY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    process.stdin.write(encode(run))
+    process.stdin.flush()
+    ready, failed = (decode_from_worker(process.stdout.readline()) for _ in range(2))
+    log = process.communicate()[1]
+    assert isinstance(ready, Ready)
+    assert (failed.name, failed.job_id) == ("MODEL_INFERENCE_FAILED", "j")
+    assert "a library broke" in failed.message
+    assert "Traceback" not in failed.message
+    assert b"native noise" in log
+    assert b"Traceback" in log
+
+
+if sys.platform == "linux":
+
+    def test_the_kernel_ends_the_worker_even_when_it_reads_nothing():
+        """The worker's reader thread does not run while C code holds the GIL; the kernel needs no thread."""
+        deaf = "import time; from lofi_daemon.engine.worker import _die_with_parent as d; d(); print(1, flush=True); "
+        front = f"""
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", {deaf + "time.sleep(60)"!r}], stdout=subprocess.PIPE)
+child.stdout.readline()
+print(child.pid, flush=True)
+time.sleep(60)
+"""
+        process = subprocess.Popen([sys.executable, "-c", front], stdout=subprocess.PIPE)
+        child = int(process.stdout.readline())
+        process.kill()
+        process.wait()
+        deadline = time.monotonic() + 5
+        while alive(child):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
 
 def test_cpu_only_hides_every_gpu_from_the_worker():

@@ -116,7 +116,8 @@ class Neovim:
             [executable or find_nvim(), "--embed", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, **(environment or {})},
+            # without a state folder it would log into the working one
+            env={**os.environ, "NVIM_LOG_FILE": os.devnull, **(environment or {})},
         )
         self._changed = threading.Condition()
         self._replies: dict[int, tuple[Any, Any]] = {}

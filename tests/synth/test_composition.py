@@ -90,6 +90,21 @@ def test_music_starts_at_once_and_the_last_chord_rings_to_the_end(scores):
         assert max(note.start + note.length for note in notes) > score.duration - 0.3
 
 
+def test_the_harmony_never_drops_out(scores):
+    """A rest of every pitched part at once is at most the air between two notes."""
+    for score in scores:
+        spans = sorted(
+            (note.start, note.start + note.length)
+            for layer in ("keys", "lead", "bass", "pad")
+            for note in score.layers.get(layer, ())
+        )
+        sixteenth = 15 / score.bpm
+        silent = spans[0][1]
+        for start, end in spans:
+            assert start - silent < max(0.3, 3.5 * sixteenth), (score.style, score.duration, silent)
+            silent = max(silent, end)
+
+
 def test_the_last_chord_is_the_tonic(scores):
     for score in scores:
         assert score.chords[-1].root == score.tonic
@@ -281,14 +296,19 @@ def test_swing_is_heard_where_the_style_has_it():
 # --- key ---
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_the_asked_key_explains_the_notes_best(mode):
-    for index, word in enumerate(STYLE_WORDS.values()):
-        for seed in range(3):
-            tonic = (index * 3 + seed * 5) % 12
-            score = composed(word, 60, seed, keyscale=f"{SPELLINGS[mode][tonic]} {mode}")
-            assert (score.tonic, score.mode) == (tonic, mode)
-            assert clarity(pitch_class_weights(score), KeyScale(tonic, mode)) > -0.03
+def test_the_asked_key_explains_the_notes_best():
+    """Up to the relative key, by probe-tone profiles with the harmonics of the instruments counted in."""
+    found = []
+    for mode in MODES:
+        for index, word in enumerate(STYLE_WORDS.values()):
+            for seed in range(6):
+                tonic = (index * 3 + seed * 5) % 12
+                score = composed(word, 60, seed, keyscale=f"{SPELLINGS[mode][tonic]} {mode}")
+                assert (score.tonic, score.mode) == (tonic, mode)
+                found.append(clarity(pitch_class_weights(score), KeyScale(tonic, mode)))
+    found.sort()
+    assert found[0] > -0.03
+    assert found[len(found) // 40] > 0.02
 
 
 def test_a_key_parameter_wins_over_the_prompt():

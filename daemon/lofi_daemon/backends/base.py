@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
+
+import msgspec
+from msgspec import Struct
 
 from ..config import Settings
 from ..model import NoticeLevel, StageParams
@@ -17,16 +19,14 @@ if TYPE_CHECKING:  # the front reads this file and must not load numpy
 Status = Literal["not_installed", "downloading", "ready", "loading", "error"]
 
 
-@dataclass(frozen=True, slots=True)
-class Availability:
+class Availability(Struct, frozen=True):
     """Whether a backend can make music now; ``message`` says what to do if not."""
 
     status: Status
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class BackendInfo:
+class BackendInfo(Struct, frozen=True):
     """The front's half: what a backend is, what it takes and within which ranges.
 
     ``takes`` names the StageParams fields it understands beside stage_type, backend, prompt, duration_sec
@@ -43,7 +43,7 @@ class BackendInfo:
     stage_types: tuple[str, ...]
     models: tuple[str, ...] = ()
     takes: frozenset[str] = frozenset()
-    ignores: Mapping[str, str] = field(default_factory=dict)
+    ignores: Mapping[str, str] = msgspec.field(default_factory=dict)
     schedulers: tuple[str, ...] = ()
     defaults: Callable[[Settings], Mapping[str, object]] = lambda settings: {}
     availability: Callable[[Settings], Availability] = lambda settings: Availability("ready")
@@ -63,8 +63,7 @@ class RenderContext(Protocol):
         """Say a change of device, backend or quality to the user."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rendering:
+class Rendering(Struct, frozen=True):
     """One finished batch item.
 
     ``audio`` is float32 [frames, channels] in −1…1, already mastered. ``lufs`` is its integrated
@@ -74,7 +73,7 @@ class Rendering:
     audio: NDArray[np.float32]
     sample_rate: int
     lufs: float | None = None
-    metadata: Mapping[str, object] = field(default_factory=dict)
+    metadata: Mapping[str, object] = msgspec.field(default_factory=dict)
 
 
 class Engine(Protocol):

@@ -18,7 +18,8 @@ from .manners import NICE_VARIABLE
 
 log = logging.getLogger(__name__)
 
-WORKER = (sys.executable, "-m", "lofi_daemon.engine.worker")
+# -P: the folder an editor happens to be in must not be where imports are found.
+WORKER = (sys.executable, "-P", "-m", "lofi_daemon.engine.worker")
 MAX_LINE = 8 * 1024 * 1024
 UNLOAD_TIMEOUT_SEC = 30.0
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
 from ..model import Priority, StageParams, Track
@@ -13,8 +13,7 @@ from .eta import Pace
 State = Literal["queued", "generating", "committing", "completed", "failed", "cancelled"]
 
 
-@dataclass(slots=True)
-class Job:
+class Job(Struct, eq=False):
     """One accepted request. Only ``Jobs`` changes it."""
 
     id: str
@@ -24,7 +23,7 @@ class Job:
     priority: Priority
     auto_play: bool
     state: State = "queued"
-    pace: Pace = field(default_factory=Pace)
+    pace: Pace = msgspec.field(default_factory=Pace)
     stage_index: int = 0
     step: int = 0
     total_steps: int = 0
@@ -45,40 +44,34 @@ class Job:
 # What happens to a job, told to the listener in this order: Started? Progressed* then exactly one of the last three.
 
 
-@dataclass(frozen=True, slots=True)
-class JobStarted:
+class JobStarted(Struct, frozen=True):
     job: Job
     device: str
 
 
-@dataclass(frozen=True, slots=True)
-class JobProgressed:
+class JobProgressed(Struct, frozen=True):
     job: Job
     percent: int
     eta_sec: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class JobCompleted:
+class JobCompleted(Struct, frozen=True):
     job: Job
     tracks: tuple[Track, ...]
     cached: bool
 
 
-@dataclass(frozen=True, slots=True)
-class JobFailed:
+class JobFailed(Struct, frozen=True):
     job: Job
     name: str
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class JobCancelled:
+class JobCancelled(Struct, frozen=True):
     job: Job
 
 
-@dataclass(frozen=True, slots=True)
-class QueueChanged:
+class QueueChanged(Struct, frozen=True):
     pending: int
 
 

@@ -10,9 +10,10 @@ import logging
 import shutil
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
 
 from ..engine.link import (
     Cancel,
@@ -67,8 +68,7 @@ class Keep(Protocol):
         """Take a finished file in. Raises CACHE_WRITE_ERROR."""
 
 
-@dataclass(frozen=True, slots=True)
-class CancelResult:
+class CancelResult(Struct, frozen=True):
     cancelled: bool
     was_generating: bool
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -74,6 +74,13 @@ class Library:
         for track in found:
             self._tracks.touch(track.id)
         return tuple(found)
+
+    async def find_some(self, track_ids: Sequence[str]) -> list[Track]:
+        """Those of these tracks that are there, in the order given; whole ids."""
+        return await self._run(self._find_some, track_ids)
+
+    def _find_some(self, track_ids: Sequence[str]) -> list[Track]:
+        return [track for track_id in track_ids if (track := self._tracks.find(track_id)) is not None]
 
     async def to_play(self, prefix: str | None) -> Track:
         """The track meant by ``prefix``, or the newest; counts as used now. Raises INVALID_TRACK_ID."""

@@ -41,7 +41,7 @@ def probe_in_child(kind: str) -> Probe:
     name = _LIBRARY[kind]
     try:
         done = subprocess.run(
-            [sys.executable, "-m", __name__, kind],
+            [sys.executable, "-P", "-m", __name__, kind],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

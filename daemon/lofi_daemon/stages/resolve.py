@@ -134,7 +134,7 @@ def _duration(seconds: float | None, info: BackendInfo) -> float:
 
 
 def _seed(
-    seed: int | float | str | None,  # noqa: PYI041  int and float differ here
+    seed: int | float | str | None,
     draw_seed: Callable[[], int],
 ) -> Seed:
     if seed is None:

@@ -54,7 +54,7 @@ INTENSITY: dict[PartName, float] = {
     "intro": 0.25, "A": 0.6, "A'": 0.75, "B": 0.9, "breakdown": 0.15, "outro": 0.35, "link": 0.2,
 }  # fmt: skip
 LEVEL_DB: dict[PartName, float] = {
-    "intro": -3.5, "A": -1.5, "A'": -0.2, "B": 0.8, "breakdown": -4.5, "outro": -3.0, "link": -4.0,
+    "intro": -2.8, "A": -1.2, "A'": -0.2, "B": 0.7, "breakdown": -3.6, "outro": -2.5, "link": -3.2,
 }  # fmt: skip
 
 
@@ -65,9 +65,11 @@ def arrange(brief: Brief, parts: Sequence[Part], dice: Dice) -> tuple[Block, ...
         at = part.first_bar
         while at <= part.last_bar:
             left = part.last_bar + 1 - at
-            # Ten bars left are better split six and four than eight and two.
+            # Nine to eleven bars split better after four than after eight.
             bars = left if left <= BLOCK_BARS else 4 if left < 12 and left % 8 else BLOCK_BARS
-            block = _cast(brief, part, at, bars, (at - part.first_bar) // 4, dice)
+            if part.name in ("intro", "outro") and at == part.first_bar and left >= 4:
+                bars = left // 2  # the band comes in, or leaves, half-way
+            block = _cast(brief, part, at, bars, sum(b.part is part for b in blocks), dice)
             if blocks:
                 block = _vary(brief, blocks[-1], block, dice)
             blocks.append(block)
@@ -77,17 +79,17 @@ def arrange(brief: Brief, parts: Sequence[Part], dice: Dice) -> tuple[Block, ...
 
 def _cast(brief: Brief, part: Part, first_bar: int, bars: int, inside: int, dice: Dice) -> Block:
     """The players of one block, by section and mood."""
-    intensity = INTENSITY[part.name] + 0.06 * min(inside, 3) + 0.25 * brief.energy
-    intensity = max(0.05, min(1.0, intensity + 0.1 * (dice.unit() - 0.5)))
+    growth = -0.1 * inside if part.name == "outro" else 0.1 * min(inside, 2)
+    intensity = INTENSITY[part.name] + growth + 0.25 * brief.energy + 0.1 * (dice.unit() - 0.5)
+    intensity = max(0.05, min(1.0, intensity))
     band = part.name in ("A", "A'", "B") or (part.name == "outro" and inside == 0)
-    opens = part.name == "intro" and (inside > 0 or bars <= 2) and dice.chance(0.5)
+    opens = part.name == "intro" and inside > 0 and dice.chance(0.6)
     drums = brief.drums and (band or opens)
     hats: Hats = "off"
     if drums:
         hats = "sixteenths" if brief.busy_hats or (intensity > 0.8 and dice.chance(0.4)) else "eighths"
         if opens or (intensity < 0.55 and dice.chance(0.4)):
             hats = "quarters" if dice.chance(0.5) else "eighths"
-    # A style without a kit of its own, asked for drums, keeps them light.
     ride = drums and (brief.style == "jazzhop" or "ride" in brief.wanted) and intensity > 0.5
     pad_odds = brief.profile.pad * (0.6 + 0.8 * intensity) + (0.35 if part.name in ("breakdown", "link") else 0)
     block = Block(
@@ -98,7 +100,7 @@ def _cast(brief: Brief, part: Part, first_bar: int, bars: int, inside: int, dice
         comp=dice.below(1 << 16),
         keys_up=part.name in ("B", "breakdown") and dice.chance(0.3),
         pad="pad" in brief.wanted or dice.chance(pad_odds),
-        bass=band or (part.name == "intro" and inside > 0 and dice.chance(0.5)),
+        bass=band or part.name == "outro" or (part.name == "intro" and inside > 0 and dice.chance(0.5)),
         bass_line=dice.below(1 << 16),
         kick=drums and (band or dice.chance(0.4)),
         snare=drums and (band or dice.chance(0.3)),

@@ -18,6 +18,7 @@ from .harmony import Changes, Plan, lay_out
 from .intent import Intent, read
 from .keyscale import parse, parse_timesignature
 from .score import Chord, Score, Section
+from .sustain import fill_rests
 from .timing import Grid, fit, rubato, steady
 from .tonality import clarity
 from .variety import make_distinct
@@ -25,7 +26,8 @@ from .variety import make_distinct
 PASSAGE_BARS = 8
 HALF_TIME_BPM = {"lofi_house": 150.0}
 HALF_TIME_DEFAULT_BPM = 126.0
-"""Above this, players think in half the tempo: 150 bpm is felt as 75 with twice as many bar lines."""
+HALF_TIME_WALTZ_BPM = 200.0
+"""Above these, players think in half the tempo: 150 bpm is felt as 75 with twice as many bar lines."""
 
 
 def compose(
@@ -54,6 +56,7 @@ def compose(
     changes, written = _clearest(brief, plan, parts, blocks, steps, last_step, seed)
     make_distinct(written, changes, steps, last_step, PASSAGE_BARS // bars_per_bar, Dice(seed, "variety"))
     ending.close(written, brief, blocks[-1], changes.slots[-1], Dice(seed, "ending"))
+    fill_rests(written)
     feel = Feel(brief.late, brief.dilla, brief.soft, strum=Dice(seed, "strum").between(0.007, 0.013))
     layers = perform(written, grid, feel, seed)
 
@@ -78,6 +81,8 @@ def compose(
 CLEAR = 0.08
 """What ``tonality.clarity`` must say of a piece whose key was asked for, or it is written again."""
 DRAFTS = 6
+LONG_STEPS = 2_000
+"""From here on (some six minutes) fewer drafts do: long pieces even out, and each costs more."""
 
 
 def _clearest(
@@ -85,7 +90,8 @@ def _clearest(
 ) -> tuple[Changes, Parts]:
     """All players' parts. If the listener asked for the key, the draft that states it best of a few."""
     best: tuple[float, Changes, Parts] | None = None
-    for draft in range(DRAFTS if brief.strict_key else 1):
+    drafts = 1 if not brief.strict_key else DRAFTS if end < LONG_STEPS else DRAFTS // 2
+    for draft in range(drafts):
         changes = Changes(lay_out(plan, parts, steps, end, seed, draft))
         written: Parts = {
             "keys": comping.play(brief, blocks, changes, steps, end, Dice(seed, "keys")),
@@ -122,7 +128,8 @@ def _time(brief: Brief, intent: Intent, duration: float, seed: int, bpm: float |
     asked = bpm if bpm is not None else intent.bpm
     felt = float(asked) if asked is not None else Dice(seed, "tempo").between(low, high) + shift
     bars_per_bar = 1
-    if brief.beats == 4 and felt > HALF_TIME_BPM.get(brief.style, HALF_TIME_DEFAULT_BPM):
+    limit = HALF_TIME_WALTZ_BPM if brief.beats == 3 else HALF_TIME_BPM.get(brief.style, HALF_TIME_DEFAULT_BPM)
+    if felt > limit:
         felt, bars_per_bar = felt / 2, 2
     around = (low + shift, high + shift)
     fitted = fit(duration, felt, brief.beats, exact=asked is not None, range_bpm=around)

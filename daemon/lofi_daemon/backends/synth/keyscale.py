@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from ...errors import LofiError
 
@@ -35,8 +36,7 @@ _MODE_WORDS: dict[str, Mode] = {
 _PATTERN = re.compile(r"([a-g])(##?|bb?|-?(?:sharp|flat))?(?: ?-?(natural minor|[a-z]+))?")
 
 
-@dataclass(frozen=True, slots=True)
-class KeyScale:
+class KeyScale(Struct, frozen=True):
     """``tonic`` is a pitch class, 0 = C."""
 
     tonic: int

@@ -18,6 +18,7 @@ CEILING_DBTP = -1.0
 _MARGIN_DB = 0.2
 _SAMPLE_CEILING_DB = -1.5
 _CLOSE_ENOUGH_LU = 0.1
+_ATTEMPTS = 4
 
 _HOP = 32
 _LOOKAHEAD = 5  # hops: the gain is down 3.6 ms before the peak
@@ -54,22 +55,22 @@ def master(
     if lufs is None:
         _scale(buffers, 1.0)
         return Level(None, true_peak_dbtp(audio, step=step))
-    for _ in range(3):
+    ceiling_db, peak, excess = _SAMPLE_CEILING_DB, float("-inf"), 0.0
+    for _ in range(_ATTEMPTS):
         gain_db = TARGET_LUFS - lufs
         if not raise_level:
             gain_db = min(gain_db, 0.0)
-        limited = _limit(buffers, amplitude(gain_db), step)
+        limited = _limit(buffers, amplitude(gain_db), amplitude(ceiling_db), step)
         lufs = integrated_lufs(audio, RATE, step=step) if limited else lufs + gain_db
         assert lufs is not None
-        if not limited or abs(TARGET_LUFS - lufs) < _CLOSE_ENOUGH_LU:
+        peak = true_peak_dbtp(audio, within_db=3.0, step=step)
+        excess = max(peak - (CEILING_DBTP - _MARGIN_DB), 0.0)
+        if excess == 0 and (not limited or abs(TARGET_LUFS - lufs) < _CLOSE_ENOUGH_LU):
             break
-    peak = true_peak_dbtp(audio, within_db=3.0, step=step)
-    excess = peak - (CEILING_DBTP - _MARGIN_DB)
-    if excess > 0:
+        ceiling_db -= excess
+    if excess:
         _scale(buffers, amplitude(-excess))
-        peak -= excess
-        lufs -= excess
-    return Level(lufs, peak)
+    return Level(lufs - excess, peak - excess)
 
 
 def _fade(buffers: Sequence[Samples]) -> None:
@@ -90,15 +91,14 @@ def _scale(buffers: Sequence[Samples], factor: float) -> None:
             buffer[start : start + _BLOCK] *= np.float32(factor)
 
 
-def _limit(buffers: Sequence[Samples], gain: float, step: Callable[[], None]) -> bool:
-    """Apply ``gain`` under the ceiling; whether the limiter had anything to do.
+def _limit(buffers: Sequence[Samples], gain: float, ceiling: float, step: Callable[[], None]) -> bool:
+    """Apply ``gain`` with no sample above ``ceiling``; whether the limiter had anything to do.
 
     Look-ahead limiter: the lowest gain wanted nearby, recovering at a fixed rate in dB, smoothed by a Hann
     window that is shorter than the look-ahead, so that no peak passes before the gain is down.
     """
     audio = buffers[0]
     peaks = _hop_peaks(audio) * np.float32(gain)
-    ceiling = amplitude(_SAMPLE_CEILING_DB)
     over = peaks > ceiling
     if not over.any():
         for buffer in buffers:

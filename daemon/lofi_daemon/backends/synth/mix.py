@@ -45,19 +45,19 @@ class Strip:
 
 
 STRIPS: Mapping[LayerName, Strip] = {
-    "keys": Strip("keys", 6.0, spread=0.2, send=0.3, duck=1.0),
-    "lead": Strip("lead", 4.5, pan=0.08, send=0.42, duck=0.3),
-    "bass": Strip("bass", 7.2, duck=0.9),
-    "pad": Strip("pad", -2.0, send=0.5, duck=1.0),
-    "kick": Strip("drums", -4.5, send=0.02),
-    "snare": Strip("drums", -3.5, pan=-0.03, send=0.13),
-    "hat": Strip("drums", -8.0, pan=0.25, send=0.06),
+    "keys": Strip("keys", 7.2, spread=0.2, send=0.36, duck=1.0),
+    "lead": Strip("lead", 5.5, pan=0.08, send=0.5, duck=0.3),
+    "bass": Strip("bass", 6.4, duck=0.9),
+    "pad": Strip("pad", -1.0, send=0.55, duck=1.0),
+    "kick": Strip("drums", -5.5, send=0.02),
+    "snare": Strip("drums", -3.5, pan=-0.03, send=0.18),
+    "hat": Strip("drums", -8.0, pan=0.25, send=0.08),
     "shaker": Strip("drums", -9.0, pan=-0.35, send=0.08),
     "ride": Strip("drums", -9.5, pan=0.3, send=0.1),
 }
 
 VOICE_DB: Mapping[Voice, float] = {
-    "felt": 0.5, "bells": -2.0, "guitar": -1.0, "sub": -1.5, "strings": -1.0,
+    "felt": 0.5, "bells": -2.0, "guitar": -1.5, "sub": -1.5, "strings": -1.0,
     "ghost": 0.0, "rim": -2.0, "brush": -2.0, "clap": -2.0, "open_hat": -1.0,
 }  # fmt: skip
 """Beside the strip, because layers change instruments; 0 if absent."""

@@ -54,7 +54,7 @@ def render(
     memory each as the track and about twice the time.
     """
     frames = round(score.duration * RATE)
-    bank = bank or NoteBank()
+    bank = NoteBank() if bank is None else bank
     blocks = -(-frames // BLOCK)
     keys = [key for key in keys_of(score) if key not in bank]
     progress = _Progress(step, len(keys) + blocks * (_PASSES + (len(GROUPS) if stems else 0)))

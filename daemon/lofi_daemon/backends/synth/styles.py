@@ -92,5 +92,5 @@ PROFILES: dict[Style, Profile] = {
     ),
 }  # fmt: skip
 
-STYLE_ODDS: tuple[tuple[Style, float], ...] = (("chillhop", 6), ("jazzhop", 2), ("boom_bap", 2))
+STYLE_ODDS: tuple[tuple[Style, float], ...] = (("chillhop", 7), ("jazzhop", 2), ("boom_bap", 1))
 """The style of a prompt that names none."""

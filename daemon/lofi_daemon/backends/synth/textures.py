@@ -13,6 +13,7 @@ from .units import RATE, Samples, amplitude, cyclic, joined
 from .voices.tone import noise_loop, peak, rms, seconds
 
 _HISS_DB = -43.0
+_CRACKLE_TRIM_DB = -4.0  # ticks stand out more than their power says
 _LOOP = 393_216  # 8.9 s: longer than anyone remembers noise; factors of 2 and 3 for the FFT
 _POPS = 24
 
@@ -30,7 +31,7 @@ class Textures:
             loop = _coloured(seed, 1, lambda hz: rolloff_below(hz, 300, 1) * rolloff(hz, 9_000, 1))
             self._sources.append(_Loop(loop, reference * amplitude(_HISS_DB)).add)
         if mix.crackle_db is not None:
-            level = reference * amplitude(mix.crackle_db)
+            level = reference * amplitude(mix.crackle_db + _CRACKLE_TRIM_DB)
             self._sources.append(_Crackle(seed, frames, mix.crackle_rate, level).add)
         if mix.rain_db is not None:
             level = reference * amplitude(mix.rain_db)
@@ -38,7 +39,7 @@ class Textures:
         if mix.thunder:
             self._sources.append(_Thunder(seed, frames, reference * amplitude(-9)).add)
         if mix.ocean_db is not None:
-            loop = _coloured(seed, 4, lambda hz: rolloff_below(hz, 90, 1) * rolloff(hz, 700, 0.8))
+            loop = _coloured(seed, 4, lambda hz: rolloff_below(hz, 90, 1) * rolloff(hz, 700, 1.2))
             self._sources.append(_Loop(loop, reference * amplitude(mix.ocean_db), _swell(seed, frames)).add)
 
     def add(self, start: int, block: Samples) -> None:
@@ -74,7 +75,7 @@ class _Crackle:
         rng = np.random.default_rng([seed, 0xC2AC])
         count = int(rng.poisson(rate * frames / RATE))
         self._starts = np.sort(rng.integers(0, max(frames, 1), count))
-        heights = np.minimum(rng.pareto(1.6, count) + 0.3, 8.0)
+        heights = np.minimum(rng.pareto(1.6, count) + 0.3, _TALLEST)
         pans = rng.uniform(-0.8, 0.8, count)
         self._which = rng.integers(0, _POPS, count)
         self._pops = [_pop(rng) for _ in range(_POPS)]
@@ -96,8 +97,9 @@ class _Crackle:
             block[begin:end, 1] += pop * self._right[event]
 
 
-_MEAN_SQUARE_HEIGHT = 2.64
-"""Of min(Pareto(1.6) + .3, 8), measured over 10^7 draws, halved for the two channels of equal power."""
+_TALLEST = 4.5
+_MEAN_SQUARE_HEIGHT = 1.65
+"""Of min(Pareto(1.6) + .3, 4.5), measured over 10^7 draws, halved for the two channels of equal power."""
 
 
 def _pop(rng: np.random.Generator) -> Samples:
@@ -138,7 +140,7 @@ def _roll(rng: np.random.Generator) -> Samples:
     frames = int(6.0 * RATE)
     size = next_fast_len(frames, real=True)
     hz = bins(size)
-    rumble = noise_loop(rng, size, rolloff(hz, 90, 1.2) * rolloff_below(hz, 28, 2))[:frames]
+    rumble = noise_loop(rng, size, rolloff(hz, 90, 2) * rolloff_below(hz, 28, 2))[:frames]
     claps = np.interp(np.linspace(0, 30, frames), np.arange(31), rng.uniform(0.3, 1.0, 31)).astype(np.float32)
     t = seconds(frames)
     swell = np.minimum(t / np.float32(0.35), 1) ** 2 * np.exp(-t / np.float32(1.5))

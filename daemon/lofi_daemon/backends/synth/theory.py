@@ -76,12 +76,21 @@ class ChordType:
 
     def guide_tones(self) -> frozenset[int]:
         """Pitch classes a melody may rest on."""
-        return frozenset((self.root + step) % 12 for step in QUALITIES[self.quality].guide)
+        return _guide_tones(self.root, self.quality)
 
     def tones(self) -> frozenset[int]:
         """Pitch classes of the whole chord, root included."""
-        quality = QUALITIES[self.quality]
-        return frozenset((self.root + step) % 12 for step in (0, *quality.voicing, *quality.guide))
+        return _tones(self.root, self.quality)
+
+
+@cache
+def _guide_tones(root: int, quality: str) -> frozenset[int]:
+    return pitch_classes(root, QUALITIES[quality].guide)
+
+
+@cache
+def _tones(root: int, quality: str) -> frozenset[int]:
+    return pitch_classes(root, (0, *QUALITIES[quality].voicing, *QUALITIES[quality].guide))
 
 
 Voicing = tuple[int, ...]
@@ -123,6 +132,15 @@ def _is_clean(pitches: Voicing) -> bool:
     return not muddy and gaps[-1] > 1
 
 
+@cache
+def _measured(chord: ChordType) -> tuple[tuple[Voicing, float, int], ...]:
+    """(voicing, mean pitch, semitone clashes) of every voicing."""
+    return tuple(
+        (pitches, sum(pitches) / len(pitches), sum(b - a == 1 for a, b in pairwise(pitches)))
+        for pitches in voicings(chord)
+    )
+
+
 def motion(before: Voicing, after: Voicing) -> int:
     """Total semitones the voices move, low to low and top to top, extra voices to their nearest."""
     if len(before) == len(after):
@@ -141,9 +159,8 @@ def lead_voices(
     """
     best: Voicing | None = None
     best_cost = 1e9
-    for candidate in voicings(chord):
-        cost = 0.5 * abs(sum(candidate) / len(candidate) - centre)
-        cost += 2.0 * sum(b - a == 1 for a, b in pairwise(candidate))
+    for candidate, mean, clashes in _measured(chord):
+        cost = 0.5 * abs(mean - centre) + 2.0 * clashes
         if candidate in avoid:
             cost += 8.0
         if before is None:
@@ -176,5 +193,6 @@ def climb(pitch: int, steps: int, scale: frozenset[int]) -> int:
     return pitch
 
 
+@cache
 def pitch_classes(tonic: int, steps: tuple[int, ...]) -> frozenset[int]:
     return frozenset((tonic + step) % 12 for step in steps)

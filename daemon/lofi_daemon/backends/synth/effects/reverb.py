@@ -24,6 +24,7 @@ Space = Literal["room", "plate", "ambient"]
 _LINES = (1423, 1657, 1873, 2089, 2251, 2467, 2671, 2903)
 _OUT_LEFT = (1, -1, 1, 1, -1, 1, -1, -1)
 _OUT_RIGHT = (1, 1, -1, 1, -1, -1, 1, -1)
+_PLAYED_HZ = (300.0, 2_000.0)
 _DIFFUSERS = ((142, 0.7), (107, 0.7), (379, 0.6), (277, 0.6))
 
 
@@ -38,7 +39,7 @@ class _Room:
 
 
 _ROOMS: dict[Space, _Room] = {
-    "room": _Room(0.6, 0.4, 5_200, 0.008, 1.0),
+    "room": _Room(0.8, 0.45, 5_200, 0.010, 1.2),
     "plate": _Room(1.6, 1.0, 4_200, 0.018, 2.2),
     "ambient": _Room(2.6, 1.25, 3_600, 0.026, 3.7),
 }
@@ -50,7 +51,8 @@ def impulse_response(
 ) -> tuple[Samples, Samples]:
     """Mid and side response to a mono send, already through the send's high-pass and ``lowpass_hz``.
 
-    Normalised to unit energy in the mid, so that a longer reverb is not a louder one.
+    Where music is written the mid's response has a mean power of 1, so that a longer reverb is not a
+    louder one.
     """
     room = _ROOMS[space]
     t60 = min(max(room.t60 * time_scale, 0.2), 6.0)
@@ -77,7 +79,8 @@ def impulse_response(
     left, right = (_tapped(state, signs) * send for signs in (_OUT_LEFT, _OUT_RIGHT))
     mid, side = (irfft(half, size)[: int(RATE * longest)] for half in ((left + right) / 2, (left - right) / 2))
     fade = np.cos(np.linspace(0, np.pi / 2, len(mid) // 4)) ** 2
-    scale = 1 / np.sqrt(np.sum(mid * mid))
+    played = (hz > _PLAYED_HZ[0]) & (hz < _PLAYED_HZ[1])
+    scale = 1 / np.sqrt(np.mean(np.abs((left + right)[played] / 2) ** 2))
     for part in (mid, side):
         part[-len(fade) :] *= fade
         part *= scale

@@ -21,6 +21,7 @@ from .tone import ease_in, peak, rms
 _VELOCITY_STEPS = 6
 _TAKES = 3
 _REFERENCE = np.float32(0.1)
+_HIGHEST = np.float32(0.42)  # a short pluck is not made a click by being as loud as a long tone
 _BUDGET_BYTES = 160 * 2**20
 
 
@@ -28,7 +29,8 @@ _BUDGET_BYTES = 160 * 2**20
 class Instrument:
     """How a voice is made and let go. Exactly one of the three makers is set.
 
-    Pitched voices have an RMS of .1 over their first 400 ms, drums a peak of 1, at any velocity.
+    Pitched voices have an RMS of .1 over their first 400 ms (less if that took a peak above .42), drums a
+    peak of 1, at any velocity.
     """
 
     struck: Callable[[int, float, int], Samples] | None = None
@@ -133,5 +135,5 @@ def _make(key: Key) -> Samples:
         return note
     assert instrument.struck is not None
     note = instrument.struck(pitch, velocity, frames)
-    note *= _REFERENCE / rms(note[: int(0.4 * RATE)])
+    note *= min(_REFERENCE / rms(note[: int(0.4 * RATE)]), _HIGHEST / peak(note))
     return note

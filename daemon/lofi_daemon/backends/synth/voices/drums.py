@@ -81,13 +81,13 @@ def ride(velocity: float, take: int) -> Samples:
     wash *= 1 - np.float32(0.8) * decay(frames, 0.02)
     ping = partials(
         [2_130 * ratio for ratio in _CYMBAL],
-        [0.4 / ratio for ratio in _CYMBAL],
-        [0.07 / ratio for ratio in _CYMBAL],
+        [0.22 / ratio for ratio in _CYMBAL],
+        [0.05 / ratio for ratio in _CYMBAL],
         frames,
     )
     stick = _burst(take, 16, 0.03, band(3_000, 9_000), tau=0.004)
     ping[: len(stick)] += np.float32(0.08 + 0.08 * velocity) * stick
-    return _finish(ping + np.float32(0.06) * wash, rise=0.001, fall=0.3)
+    return _finish(ping + np.float32(0.08) * wash, rise=0.001, fall=0.3)
 
 
 def shaker(velocity: float, take: int) -> Samples:

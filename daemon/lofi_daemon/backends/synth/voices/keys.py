@@ -23,7 +23,7 @@ def rhodes(pitch: int, velocity: float, frames: int) -> Samples:
 
     tone: Samples = decay(frames, 0.9 * register**0.3)
     tone *= pure
-    tone *= np.float32(0.15 + 1.1 * velocity**1.6)
+    tone *= np.float32(0.3 + 1.15 * velocity**1.6)
     tone += angle
     np.sin(tone, out=tone)
     tone *= np.float32(0.75)
@@ -39,7 +39,7 @@ def rhodes(pitch: int, velocity: float, frames: int) -> Samples:
     angle *= 2
     octave = np.sin(angle, out=angle)
     octave *= decay(frames, 0.6 * register**0.4)
-    octave *= np.float32(0.11 * velocity)
+    octave *= np.float32(0.04 + 0.16 * velocity)
     tone += octave
 
     fall = decay(frames, 1.9 * register**0.45)

@@ -25,7 +25,7 @@ def guitar(pitch: int, velocity: float, frames: int) -> Samples:
     frequency = bins(size)
     lasting = t60 / (1 + (frequency / 1_500) ** 1.3) + 0.02
     loop = np.exp(np.float32(-3 * np.log(10) / hz) / lasting) * _delay(size, RATE / hz)
-    pluck = 1 / (1 + 1j * frequency / (1.5 * hz)) / (1 + 1j * frequency / (700 + 1_900 * velocity)) ** 2
+    pluck = 1 / (1 + 1j * frequency / (1.5 * hz)) / (1 + 1j * frequency / (650 + 1_500 * velocity)) ** 2
     pluck *= 1 - _delay(size, RATE / hz * _PLUCK_POINT)
     body = 1 + 0.7 * bell(frequency, 110, 0.25) + 0.5 * bell(frequency, 215, 0.3) + 0.35 * bell(frequency, 430, 0.4)
     # High partials run ahead of low ones, in the string and in the box: without it each period is one spike.

@@ -1,0 +1,88 @@
+--- The lines of :LofiBackends and :LofiStatus.
+local message = require("lofi.message")
+local state = require("lofi.state")
+local time = require("lofi.time")
+
+local M = {}
+
+local TITLE_COLUMNS = 60
+
+---@param backend lofi.Backend
+---@param default string
+---@return string[]
+local function backend_lines(backend, default)
+  local lines = {
+    ("%s %-12s %-26s %s"):format(
+      backend.type == default and "*" or " ",
+      backend.type,
+      backend.name,
+      backend.status:gsub("_", " ")
+    ),
+    ("    %g–%g s, %g kHz, version %s"):format(
+      backend.min_duration_sec,
+      backend.max_duration_sec,
+      backend.sample_rate / 1000,
+      backend.model_version
+    ),
+  }
+  if backend.message then
+    table.insert(lines, "    " .. backend.message)
+  end
+  return lines
+end
+
+--- What can make music here.
+---@param reply { backends: lofi.Backend[], default_backend: string }
+---@return string[]
+function M.backends(reply)
+  local lines = {}
+  for _, backend in ipairs(reply.backends) do
+    vim.list_extend(lines, backend_lines(backend, reply.default_backend))
+  end
+  return vim.list_extend(lines, { "", "* answers requests that name no backend" })
+end
+
+---@param track_id string?
+---@return string
+local function name_of(track_id)
+  return message.cut(state.name(track_id), TITLE_COLUMNS)
+end
+
+--- What plays, what is being made, and with what.
+---@param status table the daemon's own account
+---@return string[]
+function M.status(status)
+  local lines = {}
+  local function add(label, text, ...)
+    table.insert(lines, ("%-12s %s"):format(label, text:format(...)))
+  end
+  local now = status.playback
+  if now.track_id then
+    local clock = ("%s of %s"):format(time.clock(now.position_sec or 0), time.clock(now.duration_sec or 0))
+    add("Music", "%s: %s, %s", now.state, name_of(now.track_id), clock)
+  else
+    add("Music", "%s", now.message or now.state)
+  end
+  add("Volume", "%d %%", math.floor(now.volume * 100 + 0.5))
+  local running = state.running()
+  if status.generation then
+    local name = running and running.prompt or state.name(status.generation.track_id)
+    add("Generating", "%s, %d %%", message.cut(name, TITLE_COLUMNS), status.generation.percent or 0)
+  else
+    add("Generating", "nothing")
+  end
+  add("Waiting", "%d", #(status.queue.pending or {}))
+  if status.cache.error then
+    add("Library", "%s", status.cache.error)
+  else
+    add("Library", "tracks: %d, %.0f MB", status.cache.count, status.cache.bytes / 1e6)
+  end
+  add("Device", "%s (%s)", status.engine.device, status.engine.execution_mode)
+  if state.current.daemon then
+    add("Daemon", "version %s, pid %d", state.current.daemon.version, state.current.daemon.pid)
+  end
+  add("Log", "%s", vim.fn.fnamemodify(require("lofi.log").path(), ":~"))
+  return lines
+end
+
+return M
