@@ -79,7 +79,8 @@ class Worker:
 
     def tell(self, message):
         assert isinstance(message, Cancel)
-        self._task.cancel()
+        if self._task:
+            self._task.cancel()
         self.jobs.on_message(Cancelled(message.job_id, 1, 10))
 
     def kill(self):
@@ -93,7 +94,7 @@ class Player:
     """Plays in virtual time, crossfading; ``spans`` keeps (track, from, to) of all that sounded."""
 
     def __init__(self):
-        self.started, self.listed = None, None
+        self.started = self.listed = self.ended = None
         self.spans, self.upcoming, self.taken_out = [], [], []
         self.current, self._since, self._left, self._timer = None, 0.0, 0.0, None
         self.paused, self.device, self.most_ahead = False, True, 0
@@ -191,6 +192,7 @@ class Player:
 
     def _stop(self):
         self.current = None
+        self.ended()
 
     def silence_sec(self):
         """Of all the time since the first track began."""
@@ -210,6 +212,7 @@ class Stage:
         self.worker = Worker({"synth": 0.02, "neural": 0.5} | (speed or {}))
         self.library = Library(tracks)
         self.player = Player()
+        self.asked = 0
         self.states, self.notices, self.events, self.unready, self.hushed = [], [], [], {}, False
         self.jobs = Jobs(self.worker, self.library, self._on_job, clock=self._clock)
         self.worker.jobs = self.jobs
@@ -230,6 +233,7 @@ class Stage:
             notice=lambda level, message: self.notices.append(message),
             clock=self._clock, chance=self.chance, hushed=lambda: self.hushed,
         )  # fmt: skip
+        self.player.ended = self.radio.wake
         self.player.started, self.player.listed = self.radio.on_started, self.radio.on_playlist
 
     @staticmethod
@@ -249,7 +253,8 @@ class Stage:
             seed=request.seed or self.chance.randrange(2**53), bpm=request.bpm, keyscale=request.keyscale,
         )  # fmt: skip
         digest = hashlib.sha256(repr(params).encode()).hexdigest()
-        self.job = Job(job_id or f"user{len(self.events)}", (params,), ((digest,),), ("v",), priority, auto_play)
+        self.asked += 1
+        self.job = Job(job_id or f"user{self.asked}", (params,), ((digest,),), ("v",), priority, auto_play)
         self.jobs.submit(self.job)
         return self
 
@@ -274,3 +279,12 @@ def on_stage(scene, **settings):
             stage.radio.close()
 
     return virtual_time.run(whole())
+
+
+async def until(condition, within_sec=3600.0):
+    """Until ``condition`` holds, looked at every tenth of a virtual second."""
+    for _ in range(round(within_sec * 10)):
+        if condition():
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("never happened")

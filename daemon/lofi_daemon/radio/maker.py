@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -47,7 +48,8 @@ class Line(Protocol):
 
 @dataclass(slots=True)
 class Making:
-    """One track in the making. ``seed`` None = not drawn yet; ``started_at`` None = it waits in the line."""
+    """One track in the making. ``seed`` None = not drawn yet; ``started_at`` None = it waits in the line.
+    ``stand_in`` = the composer's, until the chosen backend has one."""
 
     mood: Mood
     backend: str
@@ -56,6 +58,7 @@ class Making:
     job_id: str = ""
     started_at: float | None = None
     accepted: bool = False
+    stand_in: bool = False
     put_off: bool = False
 
 
@@ -124,6 +127,11 @@ class Maker:
                 self._say_once(self.message)
         return None
 
+    @property
+    def busy(self) -> bool:
+        """A track is in the making, or put off."""
+        return self.current is not None or self._again is not None
+
     def may_make(self) -> bool:
         return self._clock() >= self._retry_at and self.backend() is not None
 
@@ -136,15 +144,15 @@ class Maker:
         """Work, as it was measured; 0 measured seconds are no promise, so see ``prefetch`` for the margins."""
         return self.speeds.expected_sec(backend, duration_sec)
 
-    async def make(self, mood: Mood, backend: str, duration_sec: float) -> bool:
+    async def make(self, mood: Mood, backend: str, duration_sec: float, *, stand_in: bool = False) -> bool:
         """Ask for a track; whether the request was taken. Refusals set the time of the next attempt."""
-        assert self.current is None
-        return await self._submit(Making(mood, backend, duration_sec))
+        assert not self.busy
+        return await self._submit(Making(mood, backend, duration_sec, stand_in=stand_in))
 
     async def go_on(self) -> None:
         """Ask again for what was put off."""
-        making, self._again = self._again, None
-        if making and self.current is None:
+        if self._again and self.current is None and self._clock() >= self._retry_at:
+            making, self._again = self._again, None
             await self._submit(making)
 
     def drop(self) -> None:
@@ -158,7 +166,7 @@ class Maker:
     def on_job(self, event: JobEvent) -> None:
         """Every event of every job: the speed of others' jobs counts too."""
         if isinstance(event, QueueChanged):
-            self._make_room()
+            asyncio.get_running_loop().call_soon(self._make_room)  # the line is in the midst of its own doing
             return
         now, job = self._clock(), event.job
         if isinstance(event, JobStarted):

@@ -56,8 +56,9 @@ class Situation:
 
     ``left_sec`` is what is left of the track that plays (0 = nothing plays), ``playing_sec`` its whole length;
     ``ahead`` tracks of ``ahead_sec`` in all follow it. ``making`` = a track is being made. ``work_sec`` is what the
-    next of ``duration_sec`` is expected to cost, ``composer_work_sec`` the same of the composer, None where it is
-    the one who makes the next anyway. ``may_make`` = nothing speaks against work now (an error a moment ago, a pause).
+    next of ``duration_sec`` is expected to cost, ``composer_work_sec`` what the composer's longest filler costs, None
+    where the composer makes the next anyway. ``may_make`` = nothing speaks against work now (an error a moment ago, a
+    pause). ``standing_in`` = what plays only covers the work on the next, and stops when that is there.
     """
 
     left_sec: float
@@ -71,6 +72,7 @@ class Situation:
     composer_work_sec: float | None
     crossfade_sec: float
     lead_factor: float = LEAD_FACTOR
+    standing_in: bool = False
 
 
 Step = Literal["wait", "make", "fill", "library"]
@@ -97,7 +99,7 @@ def decide(now: Situation) -> Decision:
         return WAIT
     music = now.left_sec + now.ahead_sec
     wanted = now.work_sec * now.lead_factor + MARGIN_SEC + last_call
-    if music > wanted:
+    if music > wanted and not (now.standing_in and now.ahead == 0):
         return WAIT
     in_time = now.work_sec + last_call <= music
     if now.ahead == 0:

@@ -2,7 +2,8 @@
 
 Something always plays: while the first track is made, a track of the same prompt out of the library or a short one of
 the composer; where a backend needs longer than the music lasts, a filler by the composer; where all of that is
-missing at the end of a track, any track of the library. None of these is silent: the state's message says it.
+missing at the end of a track, any track of the library. What the composer makes for another backend only stands in:
+once that backend has a track, the music crossfades into it. The state's message says what one would not expect.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ NO_DEVICE = "There is no sound device; the radio waits until something plays aga
 MAKING_FIRST = "The first track is being made."
 OPENING = "A track of the library with the same prompt bridges the time until the next is made."
 BRIDGE = "The next track is not ready yet; a track of the library bridges the time."
-FILLER = "{name} needs longer than the music lasts; the composer fills in."
+FILLER = "{name} may take longer than the music lasts; until it is done the composer fills in."
 EMPTY_LIBRARY = "The library has no track; the composer plays."
 
 
@@ -104,6 +105,7 @@ class Radio:
         self._unheard: Track | None = None  # to play once there is a sound device
         self._unheard_again = False
         self._bridges: set[str] = set()
+        self._stand_ins: set[str] = set()
         self._message: str | None = None
         self._said: set[str] = set()
         self._began_at = self._clock()
@@ -298,17 +300,30 @@ class Radio:
 
     async def _hand_over(self) -> None:
         """Finished tracks to the player, one at a time."""
-        while self._maker.made and (self._opening or not self._ahead or not self._player.now().has_track):
+        while self._maker.made and not self._has_ahead():
             making, track = self._maker.made.pop(0)
             self._moods[track.id] = making.mood
-            await self._put(track)
+            if making.stand_in:
+                self._stand_ins.add(track.id)
+                await self._put(track)
+                continue
+            for filler in [filler for filler in self._ahead if filler.id in self._stand_ins]:
+                self._ahead.remove(filler)
+                await self._player.take_out(filler.id)
+            if self._playing in self._stand_ins:
+                await self._play(track)
+            else:
+                await self._put(track)
+
+    def _has_ahead(self) -> bool:
+        """A track follows that is no mere filler."""
+        return any(track.id not in self._stand_ins for track in self._ahead)
 
     async def _open(self, programme: Programme) -> None:
         """The first track, as soon as can be."""
         if programme.strategy == "library" and await self._bridge(None):
             return
-        making = self._maker.current
-        if making is None:
+        if not self._maker.busy:
             mood = next_mood(programme, self._last, self._chance)
             if programme.strategy != "library" and (track := await self._shelf.like(mood.prompt)):
                 self._last = self._moods[track.id] = mood
@@ -316,7 +331,8 @@ class Radio:
                 return
             if programme.strategy == "library":
                 self._say_once(EMPTY_LIBRARY)
-            await self._make(mood, COMPOSER, min(OPENING_SEC, self._duration_sec))
+                self._programme = Programme("same_prompt", programme.moods)
+            await self._make(mood, COMPOSER, min(OPENING_SEC, self._duration_sec), stand_in=True)
         if self._player.now().has_track:
             return
         late = self._clock() - self._began_at >= PATIENCE_SEC
@@ -341,7 +357,8 @@ class Radio:
             await self._make(next_mood(programme, self._last, self._chance), backend, decision.duration_sec)
         elif decision.step == "fill":
             self._say_once(FILLER.format(name=backend))
-            await self._make(next_mood(programme, self._last, self._chance), COMPOSER, decision.duration_sec)
+            mood = next_mood(programme, self._last, self._chance)
+            await self._make(mood, COMPOSER, decision.duration_sec, stand_in=True)
 
     def _decide(self, backend: str, playing: Playing) -> Decision:
         ahead = [*self._ahead, *(track for _, track in self._maker.made)]
@@ -353,18 +370,22 @@ class Radio:
                 playing_sec=playing.length_sec,
                 ahead=len(ahead),
                 ahead_sec=sum(track.duration_sec for track in ahead),
-                making=self._maker.current is not None,
+                making=self._maker.busy,
                 may_make=self._maker.may_make() and not paused_long,
                 duration_sec=duration_sec,
                 work_sec=self._maker.expected_sec(backend, duration_sec),
                 composer_work_sec=None if backend == COMPOSER else self._maker.expected_sec(COMPOSER, MAX_FILLER_SEC),
                 crossfade_sec=playing.crossfade_sec,
                 lead_factor=self._config.lead_factor,
+                standing_in=self._playing in self._stand_ins,
             )
         )
 
-    async def _make(self, mood: Mood, backend: str, duration_sec: float) -> None:
-        if self._maker.may_make() and await self._maker.make(mood, backend, self._length(backend, duration_sec)):
+    async def _make(self, mood: Mood, backend: str, duration_sec: float, *, stand_in: bool = False) -> None:
+        if not self._maker.may_make():
+            return
+        stand_in = stand_in and self._maker.backend() != COMPOSER
+        if await self._maker.make(mood, backend, self._length(backend, duration_sec), stand_in=stand_in):
             self._last = mood
 
     async def _bridge(self, message: str | None) -> bool:
@@ -418,6 +439,7 @@ class Radio:
             oldest = self._played.popleft()
             self._moods.pop(oldest, None)
             self._bridges.discard(oldest)
+            self._stand_ins.discard(oldest)
             await self._player.take_out(oldest)
 
     async def _clear(self) -> None:

@@ -31,13 +31,10 @@ class Shelf:
 
     async def pick(self) -> Track | None:
         """Any track not heard yet; when all were, any but the last one; None of an empty library."""
-        track = await self._unheard()
+        track = await self._other_than(self._heard)
         if track is None and self._heard:
-            self._heard = {self._last} if self._last else set()
-            track = await self._unheard()
-            if track is None:  # the last one is the only one
-                self._heard = set()
-                track = await self._unheard()
+            self._heard = set()
+            track = await self._other_than({self._last} if self._last else set()) or await self._other_than(set())
         if track:
             self.heard(track.id)
         return track
@@ -52,16 +49,16 @@ class Shelf:
         self.heard(track.id)
         return track
 
-    async def _unheard(self) -> Track | None:
+    async def _other_than(self, ids: set[str]) -> Track | None:
         _, total = await self._ask(None, "oldest", 1, 0)
         for _ in range(DRAWS if total else 0):  # a large library is hardly ever read whole
             tracks, _ = await self._ask(None, "oldest", 1, self._chance.randrange(total))
-            if tracks and tracks[0].id not in self._heard:
+            if tracks and tracks[0].id not in ids:
                 return tracks[0]
         left: list[Track] = []
         for offset in range(0, total, PAGE):
             tracks, _ = await self._ask(None, "oldest", PAGE, offset)
-            left += [track for track in tracks if track.id not in self._heard]
+            left += [track for track in tracks if track.id not in ids]
         return self._chance.choice(left) if left else None
 
     async def _ask(self, query: str | None, sort: str, limit: int, offset: int) -> tuple[list[Track], int]:
