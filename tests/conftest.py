@@ -19,7 +19,7 @@ XDG = {
 
 
 def isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
-    for name in [name for name in os.environ if name.startswith(("LOFI_", "ACE_LATENT_", "XDG_"))]:
+    for name in [name for name in os.environ if name.startswith(("LOFI_", "ACE_LATENT_", "XDG_", "DBUS_"))]:
         patch.delenv(name)
     patch.setenv("HOME", str(home))
     for name, folder in XDG.items():

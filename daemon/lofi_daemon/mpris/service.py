@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations`: dbus-fast reads the D-Bus signatures from them.
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import Awaitable, Callable
@@ -266,7 +267,8 @@ class Service:
 
     async def gone(self) -> None:
         """Returns when the bus has ended."""
-        await self._bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
+        with contextlib.suppress(EOFError, OSError):  # how a lost connection ends
+            await self._bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
 
     def close(self) -> None:
         self._bus.disconnect()
