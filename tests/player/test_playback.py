@@ -39,6 +39,10 @@ class Listening:
         self.player = Player(all_but_playlist(self.events), output, **settings)
 
     async def read(self, frames):
+        for _ in range(3):  # what was commanded, and the opening of the next track that follows from it
+            await asyncio.sleep(0)
+            async with self.player._commands:
+                pass
         await asyncio.to_thread(wait_until_decoded)  # a reader faster than the decoder would starve it
         return await asyncio.to_thread(self.card.read, frames)
 
