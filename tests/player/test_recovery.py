@@ -393,3 +393,14 @@ def test_a_loop_that_was_held_up_is_not_taken_for_a_stall():
         watch.stop()
 
     asyncio.run(run())
+
+
+def test_a_device_that_is_slow_but_alive_is_left_alone():
+    async def run():
+        stalls, script = [], [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, None]
+        watch = StallWatch(lambda: script.pop(0), lambda: stalls.append(len(script)), stall_sec=0.02)
+        watch.start()
+        await until(lambda: not script or stalls)
+        assert stalls == []
+
+    asyncio.run(run())
