@@ -100,6 +100,8 @@ def share(setup: tuple[str, ...], **more: tuple[str, ...]) -> NoReturn:
     """Be the server, unless there is one. ``more`` goes to ``Server``."""
     from .shared import early, place, seat
 
+    with contextlib.suppress(PermissionError):  # started by hand it leads its group already, and obeys Ctrl-C
+        os.setsid()  # not of the editor's session: it outlives it
     taken = seat.take(place.find(early.read(setup).library))
     if taken is None:
         sys.exit(0)

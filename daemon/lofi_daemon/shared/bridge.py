@@ -107,14 +107,16 @@ class _Child:
     """A server that we started. What it says before it has a log is kept for the case that it fails."""
 
     def __init__(self, command: Sequence[str]) -> None:
-        import subprocess
-
         self._words, inlet = os.pipe()
         os.set_blocking(self._words, False)
+        # Every other descriptor of Python's is closed on exec. subprocess would take 4 ms to load.
+        streams = [
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_DUP2, inlet, 1),
+            (os.POSIX_SPAWN_DUP2, inlet, 2),
+        ]
         try:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=inlet, stderr=inlet, cwd="/", start_new_session=True
-            )
+            self._pid = os.posix_spawn(command[0], list(command), os.environ, file_actions=streams)
         except OSError as error:
             raise LofiError("INTERNAL_ERROR", f"The daemon could not be started ({error}).") from None
         finally:
@@ -122,9 +124,10 @@ class _Child:
 
     def has_left(self) -> bool:
         """Raises INTERNAL_ERROR with its last words if it failed."""
-        code = self._process.poll()
-        if code is None:
+        ended, status = os.waitpid(self._pid, os.WNOHANG)
+        if not ended:
             return False
+        code = os.waitstatus_to_exitcode(status)
         try:
             words = os.read(self._words, MAX_LAST_WORDS).decode(errors="replace").strip()
         except BlockingIOError:
