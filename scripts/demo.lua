@@ -102,7 +102,8 @@ end
 local function demo()
   local lofi = require("lofi")
   vim.notify = on_message
-  lofi.setup({ progress = "none", auto_play = true })
+  -- a daemon of its own, so that the demo leaves nothing running
+  lofi.setup({ progress = "none", auto_play = true, daemon = { shared = false } })
   local track ---@type lofi.Generated?
   local started = false
   lofi.on("generation_progress", function(data)
