@@ -81,7 +81,7 @@ class Worker:
         assert isinstance(message, Cancel)
         if self._task:
             self._task.cancel()
-        self.jobs.on_message(Cancelled(message.job_id, 1, 10))
+        asyncio.get_running_loop().call_soon(self.jobs.on_message, Cancelled(message.job_id, 1, 10))
 
     def kill(self):
         raise AssertionError("a cancel that is heeded needs no force")
@@ -133,7 +133,7 @@ class Player:
         self.upcoming.insert(0, track)
         self._list()
         self.most_ahead = max(self.most_ahead, len(self.upcoming))
-        if self._timer and self.left_sec <= CROSSFADE_SEC:
+        if self.current and not self.paused and self.left_sec <= CROSSFADE_SEC:
             self._arm()
 
     async def take_out(self, track_id):
