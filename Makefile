@@ -15,7 +15,7 @@ HAS_PORTAUDIO := $(PY) -c 'import sys; from ctypes.util import find_library as l
 	import find_spec; sys.exit(not (lib("portaudio") or find_spec("_sounddevice_data")))'
 
 .NOTPARALLEL:
-.PHONY: help demo test lint format install gallery bench portaudio nvim clean
+.PHONY: help demo test lint format install gallery bench portaudio dbus nvim clean
 
 help: ## this list
 	@echo "make TARGET"
@@ -25,7 +25,7 @@ demo: $(VENV)/.installed portaudio nvim ## generate a track from a real Neovim a
 	@nvim=$$(scripts/find_nvim.sh) && \
 	exec "$$nvim" --headless --clean --cmd "let &runtimepath = '$(CURDIR),' .. &runtimepath" -S scripts/demo.lua </dev/null
 
-test: $(VENV)/.installed-test portaudio nvim ## run every test (ARGS="tests/jobs -k cancel" narrows it)
+test: $(VENV)/.installed-test portaudio dbus nvim ## run every test (ARGS="tests/jobs -k cancel" narrows it)
 	@$(PY) -m pytest $(ARGS)
 
 lint: $(VENV)/.installed-lint $(VENV)/node/.stylua-$(STYLUA) ## check style and types, Python and Lua
@@ -60,6 +60,11 @@ clean: ## remove .venv and everything built
 portaudio: $(VENV)/.installed
 	@$(HAS_PORTAUDIO) || scripts/system_package.sh portaudio && $(HAS_PORTAUDIO) || \
 	if [ "$$CI" = true ]; then exit 1; else echo "Sound will go through miniaudio meanwhile."; fi
+
+# The tests of media keys start a bus of their own.
+dbus:
+	@[ "$$(uname -s)" != Linux ] || command -v dbus-daemon >/dev/null 2>&1 || scripts/system_package.sh dbus || \
+	[ "$$CI" != true ]
 
 nvim: $(VENV)/.installed
 	@scripts/find_nvim.sh >/dev/null || { \

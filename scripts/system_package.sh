@@ -2,7 +2,7 @@
 # Installs a package of the operating system where that needs no question (root or a sudo that asks
 # nothing on Debian and Ubuntu, Homebrew on macOS); elsewhere prints the command and exits 1.
 #
-#   system_package.sh portaudio | luacheck | python3.X-venv
+#   system_package.sh portaudio | luacheck | dbus | python3.X-venv
 set -u
 
 what=$1
@@ -12,6 +12,7 @@ system=$(uname -s)
 case "$what" in
     portaudio) set -- libportaudio2 portaudio portaudio portaudio libportaudio2 ;;
     luacheck) set -- lua-check luacheck luacheck luacheck - ;;
+    dbus) set -- dbus - dbus-daemon dbus dbus-1 ;;
     python*-venv) set -- "$what" - - - - ;;
     *) echo "system_package.sh: unknown package $what" >&2; exit 2 ;;
 esac

@@ -33,11 +33,11 @@ PLAYLIST = {
 RADIO = {"active": True, "strategy": "preset_cycle", "prompt": None, "preset": "study", "message": "the composer helps"}
 DEVICES = {
     "devices": [
-        {"id": "a", "name": "Speakers", "is_default": True, "output": "sounddevice"},
-        {"id": "b", "name": "Headphones", "is_default": False, "output": "sounddevice"},
+        {"id": "Speakers", "name": "Speakers", "is_default": True, "output": "sounddevice"},
+        {"id": "Headphones", "name": "Headphones", "is_default": False, "output": "sounddevice"},
     ],
-    "current": "a",
-    "chosen": "b",
+    "current": "Speakers",
+    "chosen": "Headphones",
 }
 FOCUS = {"active": True, "phase": "work", "ends_in_sec": 1500, "round": 1, "rounds": None}
 SHARED = [{"reply": {"status": "ok", "version": "fake", "protocol": 1, "pid": 1}}]
@@ -88,9 +88,9 @@ class Shell:
           "duration_sec": 240.0}, RADIO, "Radio: study: the composer helps\n"),
         ("radio --stop", "radio_stop", {}, RADIO | {"active": False}, "The radio is off.\n"),
         ("radio --list", "presets_list", {}, {"presets": [{"name": "study", "prompt": "piano"}]}, "study\tpiano\n"),
-        ("devices", "audio_devices", {}, DEVICES, ">\t*\ta\tSpeakers\n-\t-\tb\tHeadphones (chosen)\n"),
+        ("devices", "audio_devices", {}, DEVICES, ">\t*\tSpeakers\n-\t-\tHeadphones (chosen)\n"),
         ("devices head", "audio_device_set", {"device": "head"}, DEVICES,
-         ">\t*\ta\tSpeakers\n-\t-\tb\tHeadphones (chosen)\n"),
+         ">\t*\tSpeakers\n-\t-\tHeadphones (chosen)\n"),
         ("sleep 30", "sleep_set", {"minutes": 30.0}, {"ends_in_sec": 1800}, "The music ends in 30:00.\n"),
         ("sleep off", "sleep_set", {"minutes": 0.0}, {"ends_in_sec": None}, "The sleep timer is off.\n"),
         ("focus 25 5", "focus_start", {"work_min": 25.0, "break_min": 5.0}, FOCUS, "Work for 25:00.\n"),

@@ -20,10 +20,10 @@ def add(adder: Adder) -> None:
         "show the sound devices, or choose one",
         'devices\ndevices headphones\ndevices ""',
         description="Show the sound devices, or choose one until the daemon ends. For good: the setting\n"
-        "player.device. In a pipe: tab-separated columns current (> or -), default (* or -), id, name.",
+        "player.device. In a pipe: tab-separated columns current (> or -), default (* or -), name.",
     )
     parser.add_argument(  # not --set: that is a setting for this call, in every command
-        "device", nargs="?", metavar="DEVICE", help='id, name or a part of it; "" is the system\'s default'
+        "device", nargs="?", metavar="DEVICE", help='its name or a part of it; "" is the system\'s default'
     )
     parser.set_defaults(run=run)
 
@@ -39,15 +39,13 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
     elif not answer["devices"] and not context.terminal.wide_out:
         context.terminal.say("There is no sound device. `lofi doctor` says more.")
     else:
-        context.terminal.table(("NOW", "DEFAULT", "ID", "NAME"), [_row(one, answer) for one in answer["devices"]])
+        context.terminal.table(("NOW", "DEFAULT", "NAME"), [_row(one, answer) for one in answer["devices"]])
     return Exit.OK
 
 
 def _row(device: dict[str, Any], answer: dict[str, Any]) -> list[str]:
-    name = device["name"] + (" (chosen)" if device["id"] == answer["chosen"] else "")
     return [
         ">" if device["id"] == answer.get("current") else "-",
         "*" if device["is_default"] else "-",
-        device["id"],
-        name,
+        device["id"] + (" (chosen)" if device["id"] == answer["chosen"] else ""),
     ]

@@ -145,7 +145,7 @@ def line_of(client: DaemonClient, state: dict[str, Any]) -> str:
 
 def describe_radio(radio: dict[str, Any]) -> str:
     """What it plays, and its message if it has one."""
-    what = radio.get("prompt") or radio.get("preset") or radio["strategy"].replace("_", " ")
+    what = radio.get("preset") or radio.get("prompt") or radio["strategy"].replace("_", " ")
     return printable(what + (f": {radio['message']}" if radio.get("message") else ""))
 
 

@@ -65,7 +65,7 @@ local function status_lines(status)
   add("Volume", "%d %%", math.floor(now.volume * 100 + 0.5))
   if status.radio and status.radio.active then
     local radio = status.radio
-    add("Radio", "%s", words.cut(radio.message or radio.prompt or radio.preset or radio.strategy))
+    add("Radio", "%s", words.cut(radio.message or radio.preset or radio.prompt or radio.strategy))
   end
   local running = state.running()
   if status.generation then

@@ -13,6 +13,8 @@ local function after_playback(done, nothing)
   return words.or_complain(function(result)
     if result.state == "no_device" then
       say(result.message or "there is no sound device; everything but playback works.", words.WARN)
+    elseif result.state == "waiting" then
+      say(result.message or "waiting for a sound device.", words.WARN)
     elseif result.state == "stopped" and done ~= "stopped" then
       say(nothing or NOTHING)
     elseif done == "playing" then

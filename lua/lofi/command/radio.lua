@@ -14,7 +14,7 @@ local function say_radio(radio)
     say("the radio is off")
     return
   end
-  local what = radio.prompt or radio.preset or radio.strategy:gsub("_", " ")
+  local what = radio.preset or radio.prompt or radio.strategy:gsub("_", " ")
   say(("radio: %s%s"):format(words.cut(what), radio.message and "; " .. radio.message or ""))
 end
 

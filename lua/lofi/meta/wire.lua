@@ -34,7 +34,7 @@
 ---@field seed integer|string
 
 ---@class lofi.PlayerState
----@field state "stopped"|"playing"|"paused"|"no_device"
+---@field state "stopped"|"playing"|"paused"|"waiting"|"no_device"
 ---@field volume number 0–1
 ---@field position_sec number
 ---@field duration_sec number
