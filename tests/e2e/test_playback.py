@@ -213,3 +213,93 @@ def test_the_state_is_shown_in_full(editor):
     editor.wait_for_text("Library      tracks: 1")
     assert track
     assert "pid" in editor.text()
+
+
+def playing(editor):
+    return editor.lua("return require('lofi').status().playback.track_id")
+
+
+def test_a_playlist_is_built_shown_and_walked_through(musical):
+    first, second = make(musical, "long one", 1), make(musical, "long two", 2)
+    musical.wait(f"require('lofi').status().playback.track_id == '{second}'")
+    musical.command(f"LofiPlaylist add {first[:8]}")
+    musical.wait_for_text("2 tracks in the playlist")
+    musical.command("LofiSkip")
+    musical.wait_for_text("lofi: playing long one")
+    assert playing(musical) == first
+    musical.command("LofiPrevious")
+    musical.wait_for_text("lofi: playing long two")
+    assert playing(musical) == second
+    musical.command("LofiPlaylist")
+    musical.wait_for_text("loop off, shuffle off")
+    assert [line.split("  ")[-1].strip("│ ") for line in musical.text().splitlines() if "1:00" in line] == [
+        "long two",
+        "long one",
+    ]
+
+
+def test_seek_loop_shuffle_and_crossfade_reach_the_player(musical):
+    make(musical)
+    musical.wait(f"{MADE} == 'playing'")
+    musical.command("LofiPause")
+    musical.wait(f"{MADE} == 'paused'")
+    for command, said in [
+        ("LofiSeek 0:30", "at 0:30 of 1:00"),
+        ("LofiSeek +10", "at 0:40 of 1:00"),
+        ("LofiSeek -50", "at 0:00 of 1:00"),
+        ("LofiSeek 2:00", "at 1:00 of 1:00"),
+        ("LofiLoop one", "loop one"),
+        ("LofiShuffle on", "shuffle on"),
+        ("LofiShuffle", "shuffle on"),
+        ("LofiCrossfade 2.5", "crossfade 2.5 s"),
+        ("LofiCrossfade", "crossfade 2.5 s"),
+    ]:
+        musical.command(command)
+        musical.wait_for_text(said)
+    state = musical.lua("return require('lofi').status().playlist")
+    assert (state["loop"], state["shuffle"]) == ("one", True)
+    assert_calm(musical)
+
+
+def test_the_radio_plays_until_it_is_stopped(musical):
+    musical.command("LofiRadio long night duration=60 backend=synth")
+    musical.wait(f"{MADE} == 'playing'")
+    musical.wait_for_text("lofi: radio: long night")
+    assert "∞" in musical.lua("return require('lofi').statusline()")
+    musical.wait("require('lofi').status().radio.next_track_id ~= vim.NIL")
+    musical.command("LofiSkip")
+    musical.wait(lambda: len(heard(musical, "LofiDone")) >= 2)
+    musical.command("LofiStop")
+    musical.wait("not require('lofi').status().radio")
+    assert musical.lua("return require('lofi').statusline()") == ""
+    assert_calm(musical)
+
+
+def test_moods_complete_and_timers_run(musical):
+    make(musical)
+    assert "preset=coding" in complete_presets(musical)
+    musical.command("LofiSleep 30")
+    musical.wait_for_text("the music ends in 30:00")
+    musical.command("LofiSleep off")
+    musical.wait_for_text("the sleep timer is off")
+    musical.command("LofiFocus 25 5 4")
+    musical.wait_for_text("work for 25:00, round 1 of 4")
+    assert "focus 25m" in musical.lua("return require('lofi').statusline()")
+    musical.command("LofiFocus off")
+    musical.wait_for_text("the focus timer is off")
+    musical.wait("not require('lofi').status().focus")
+
+
+def complete_presets(editor):
+    return editor.lua("return vim.fn.getcompletion('LofiRadio preset=', 'cmdline')")
+
+
+def test_the_card_can_be_chosen_and_one_that_is_not_there_cannot(musical):
+    make(musical)
+    musical.wait(f"{MADE} == 'playing'")
+    musical.command("LofiDevices no such card")
+    musical.wait_for_text("no such card")
+    musical.command("LofiDevices default")
+    musical.wait_for_text("sound goes to the system's default")
+    musical.lua("require('lofi').devices(nil, function(_, result) _G.names = #result.devices end)")
+    assert musical.wait("_G.names") >= 1
