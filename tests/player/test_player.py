@@ -96,6 +96,7 @@ def test_play_pause_resume_and_end_are_told_with_their_positions(track):
         player = stage.player
         state = await player.play("t", path, 1.0)
         assert (state.state, state.track_id, state.duration_sec, state.device) == ("playing", "t", 1.0, "pulled")
+        wait_until_decoded()
         stage.output.pull(24_000)
         assert player.state().position_sec == pytest.approx(0.5)
         assert (await player.pause()).state == "paused"
