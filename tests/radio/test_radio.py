@@ -411,3 +411,19 @@ def test_each_state_is_told_once():
         assert stage.states[-1].active is False
 
     on_stage(scene)
+
+
+def test_the_playlist_is_tidied_over_many_radios_and_the_users_own_tracks_stay():
+    mine = library_track("mine", 30)
+
+    async def scene(stage):
+        await stage.player.play(mine)
+        for _ in range(4):
+            await tuned_in(stage, prompt="rain", duration_sec=30)
+            await asyncio.sleep(600)
+            await stage.radio.end()
+        heard = {track.id for track in stage.player.heard()}
+        assert len(heard - set(stage.player.taken_out)) <= 22
+        assert mine.id not in stage.player.taken_out
+
+    on_stage(scene, tracks=[mine])

@@ -34,7 +34,7 @@ TICK_SEC = 1.0
 LONG_PAUSE_SEC = 30.0
 """A pause longer than this is no time to work."""
 KEPT_PLAYED = 20
-"""So many of the radio's tracks stay in the playlist for `previous`; older ones leave it."""
+"""So many of the radio's tracks stay in the playlist, for `previous`; older ones leave it."""
 LIBRARY_LEAD_SEC = 30.0
 """The strategy ``library`` costs no work; this is early enough for the player to prepare the join."""
 
@@ -89,6 +89,7 @@ class Radio:
         self._playlist: frozenset[str] = frozenset()
         self._starting: str | None = None  # what the radio itself is having played
         self._leaving: asyncio.Task[RadioState] | None = None
+        self._brought: deque[str] = deque()  # what the radio put into the playlist, this one and those before
         self._reset(None)
 
     def _reset(self, programme: Programme | None) -> None:
@@ -100,7 +101,6 @@ class Radio:
         self._moods: dict[str, Mood] = {}  # of the tracks ahead and the one that plays
         self._playing: str | None = None
         self._ahead: list[Track] = []
-        self._played: deque[str] = deque()
         self._pause_began: float | None = None
         self._unheard: Track | None = None  # to play once there is a sound device
         self._unheard_again = False
@@ -406,16 +406,18 @@ class Radio:
         if self._opening or not self._player.now().has_track:
             await self._play(track, self._message if track.id in self._bridges else None)
             return
+        self._bring(track)
         await self._player.put_next(track)
         if self._playing != track.id:  # it may have begun already
             self._ahead.append(track)
-        await self._kept(track)
+        await self._tidy()
 
     async def _play(self, track: Track, message: str | None = None) -> None:
         self._opening = False
         if message:
             self._bridges.add(track.id)
         self._starting = track.id
+        self._bring(track)
         try:
             heard = await self._player.play(track)
         except LofiError as error:  # the next tick finds another
@@ -428,15 +430,20 @@ class Radio:
             self._unheard, self._unheard_again, self._message = track, False, NO_DEVICE
             self._say_once(NO_DEVICE)
             return
-        await self._kept(track)
+        await self._tidy()
 
-    async def _kept(self, track: Track) -> None:
+    def _bring(self, track: Track) -> None:
+        """Remember what comes into the playlist by the radio; what the user put there stays."""
+        if track.id in self._brought:  # out of the library once more
+            self._brought.remove(track.id)
+        elif track.id in self._playlist:
+            return
+        self._brought.append(track.id)
+
+    async def _tidy(self) -> None:
         """The playlist keeps a few of the radio's tracks, not those of a whole day."""
-        if track.id in self._played:  # out of the library once more
-            self._played.remove(track.id)
-        self._played.append(track.id)
-        while len(self._played) > KEPT_PLAYED:
-            oldest = self._played.popleft()
+        while len(self._brought) > KEPT_PLAYED:
+            oldest = self._brought.popleft()
             self._moods.pop(oldest, None)
             self._bridges.discard(oldest)
             self._stand_ins.discard(oldest)
