@@ -104,7 +104,7 @@ def _stay(client: DaemonClient, context: Context) -> None:
                 context.terminal.document({"event": heard.method} | heard.params)
             elif heard and heard.method == "engine_notice":
                 context.terminal.say(printable(heard.params["message"]))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         with contextlib.suppress(LofiError):
             client.request("stop", timeout=STOP_WITHIN_SEC)
         raise
