@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import threading
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from support.pulled_output import PulledOutput
 from support.sound import click_threshold, largest_step, noise, save, sine, wait_until_decoded
 
 from lofi_daemon.errors import LofiError
+from lofi_daemon.player import deck
 from lofi_daemon.player.events import (
     PlaybackEnded,
     PlaybackPaused,
@@ -238,6 +240,39 @@ def test_a_track_added_as_the_last_one_ends_follows_it(made):
         stage.output.pull(RATE // 2)
         await stage.until_heard(PlaybackStarted("b", 0.0, 1.0))
         assert stage.events[1] == PlaybackEnded("a", "finished")
+
+    on_stage(scene)
+
+
+def test_a_next_track_that_opens_too_slowly_begins_when_it_is_open(made, monkeypatch):
+    (_, one), (b, two) = made("a"), made("b")
+    opening = threading.Event()
+    open_at_once = deck.open_source
+
+    def open_slowly(path, *args, **kwargs):
+        if path.name == "b.wav":
+            opening.wait(20)
+        return open_at_once(path, *args, **kwargs)
+
+    monkeypatch.setattr(deck, "open_source", open_slowly)
+
+    async def scene(stage, player):
+        await player.add([one, two])
+        await player.start()
+        await asyncio.to_thread(wait_until_decoded)
+        stage.output.pull(2 * RATE)
+        await asyncio.sleep(0.01)
+        state = player.state()
+        assert (state.state, state.track_id, state.position_sec) == ("playing", "a", 1.0)
+        opening.set()
+        await stage.until_heard(PlaybackStarted("b", 0.0, 1.0))
+        assert stage.events == [
+            PlaybackStarted("a", 0.0, 1.0),
+            PlaybackEnded("a", "finished"),
+            PlaybackStarted("b", 0.0, 1.0),
+        ]
+        await stage.settle()
+        np.testing.assert_array_equal(stage.output.pull(9600)[FADE:], b[FADE:9600])
 
     on_stage(scene)
 

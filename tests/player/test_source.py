@@ -95,6 +95,26 @@ def test_a_full_ring_is_filled_up_again_as_soon_as_there_is_room(tmp_path, opene
         source.read(2 * RATE)
 
 
+@pytest.mark.parametrize("rate", [48_000, 44_100])
+def test_what_is_left_is_what_the_header_promises_and_exact_near_the_end(tmp_path, opened, rate):
+    source = opened(save(tmp_path / "a.wav", noise(8.0, rate), rate), RATE, start_sec=1.0)
+    wait_for(lambda: source.available == source.capacity)
+    assert source.frames_left == 7 * RATE
+    source.read(RATE)
+    assert source.frames_left == 6 * RATE
+    while not source.finished:
+        source.read(480)
+        time.sleep(0)
+    assert source.frames_left == source.available <= source.capacity
+
+
+def test_a_header_that_promises_too_little_does_not_end_the_music_before_the_decoder_does(tmp_path, opened):
+    source = opened(save(tmp_path / "a.wav", noise(8.0)), RATE)
+    wait_for(lambda: source.available == source.capacity)
+    source._promised = 100
+    assert source.frames_left > source.available
+
+
 def test_closing_ends_the_decoder_thread_even_when_nobody_reads(tmp_path, opened):
     source = opened(save(tmp_path / "a.wav", noise(20.0)), RATE)
     wait_for(lambda: source.available == source.capacity)
