@@ -427,3 +427,31 @@ def test_the_playlist_is_tidied_over_many_radios_and_the_users_own_tracks_stay()
         assert mine.id not in stage.player.taken_out
 
     on_stage(scene, tracks=[mine])
+
+
+def test_what_only_stands_in_stops_once_the_chosen_backend_has_a_track():
+    async def scene(stage):
+        await tuned_in(stage, prompt="rain", backend="neural")
+        await until(lambda: len(stage.player.spans) == 3)
+        (opening, began, ended), (filler, since, until_), (first, _, _) = stage.player.spans
+        assert (opening.backend, filler.backend, first.backend) == ("synth", "synth", "neural")
+        assert ended - began <= opening.duration_sec
+        assert until_ - since < filler.duration_sec / 2
+        assert stage.player.upcoming == []
+        assert stage.player.silence_sec() == 0
+
+    on_stage(scene, speed={"neural": 0.6})
+
+
+def test_a_long_pause_ends_the_attempts_of_a_backend_that_fails():
+    async def scene(stage):
+        await tuned_in(stage, prompt="rain")
+        stage.worker.failing.add("synth")
+        await until(lambda: stage.player.left_sec < 30)
+        stage.player.pause()
+        await asyncio.sleep(60)
+        ran = len(stage.worker.ran)
+        await asyncio.sleep(3600)
+        assert len(stage.worker.ran) == ran
+
+    on_stage(scene)

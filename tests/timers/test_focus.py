@@ -159,3 +159,14 @@ def test_times_that_cannot_be_are_refused(asked, field):
         assert not stage.timer.state().active
 
     on_stage(scene)
+
+
+def test_music_that_the_user_paused_before_the_break_stays_paused_after_it():
+    async def scene(stage):
+        await stage.timer.start(25, 5)
+        await stage.player.pause()
+        await asyncio.sleep(1800 + 60)
+        assert stage.timer.state().phase == "work"
+        assert stage.player.commands() == ["pause"]
+
+    on_stage(scene)
