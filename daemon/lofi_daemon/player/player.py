@@ -261,8 +261,10 @@ class Player(Transport):
         for one that is not there.
         """
         device_id, is_open = await self._choice.find(wanted)
+        self._outputs.chosen = device_id
+        if self._state == "waiting":
+            self._recovery.cancel()  # it may be held by the device that this choice is to get away from
         async with self._commands:
-            self._outputs.chosen = device_id
             if self._state == "waiting":
                 self._recovery.hurry()
             elif self._decks.current and not is_open:
