@@ -176,9 +176,12 @@ class Plug:
 
     def __init__(self):
         self.there, self.opened, self.asked = True, [], 0
+        self.answers = threading.Event()
+        self.answers.set()
 
     def open(self, say):
         self.asked += 1
+        self.answers.wait()
         if self.there is True:
             self.opened.append(PulledOutput())
             return self.opened[-1]
@@ -243,6 +246,22 @@ def test_it_stops_trying_when_the_user_no_longer_wants_music(track, command):
             plug.there = True
             assert (await player.resume()).state == "playing"
             assert player.state().position_sec == pytest.approx(0.9)
+
+    at_plug(scene)
+
+
+def test_a_pause_does_not_wait_for_an_attempt_that_a_sound_server_holds(track):
+    async def scene(player, plug, events):
+        await player.play("t", track[1])
+        plug.opened[0].pull(RATE)
+        plug.answers.clear()
+        plug.opened[0].lose()
+        await until(lambda: plug.asked == 2, "an attempt")
+        async with asyncio.timeout(10):
+            assert (await player.pause()).state == "paused"
+        plug.answers.set()
+        await until(lambda: len(plug.opened) == 2 and plug.opened[1].closed, "closing what came too late")
+        assert player.state().state == "paused"
 
     at_plug(scene)
 
