@@ -447,7 +447,7 @@ def test_a_long_pause_ends_the_attempts_of_a_backend_that_fails():
     async def scene(stage):
         await tuned_in(stage, prompt="rain")
         stage.worker.failing.add("synth")
-        await until(lambda: stage.player.left_sec < 30)
+        await until(lambda: stage.player.left_sec < 15)
         stage.player.pause()
         await asyncio.sleep(60)
         ran = len(stage.worker.ran)

@@ -245,12 +245,12 @@ class Radio:
 
     async def _run(self) -> None:
         while self.active:
+            self._wake.clear()  # before: what happens during the step deserves another
             async with self._lock:
                 try:
                     await self._step()
                 except Exception:
                     _log.exception("the radio stumbled; it tries again")
-            self._wake.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(TICK_SEC):
                     await self._wake.wait()
