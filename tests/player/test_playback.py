@@ -43,6 +43,7 @@ class Listening:
             await asyncio.sleep(0)
             async with self.player._commands:
                 pass
+            await self.until(lambda: self.player._sequel._task is None or self.player._sequel._task.done())
         await asyncio.to_thread(wait_until_decoded)  # a reader faster than the decoder would starve it
         return await asyncio.to_thread(self.card.read, frames)
 

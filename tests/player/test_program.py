@@ -46,6 +46,7 @@ class Program(Stage):
             await asyncio.sleep(0)
             async with self.player._commands:
                 pass
+            await self.until(lambda: self.player._sequel._task is None or self.player._sequel._task.done())
         await asyncio.to_thread(wait_until_decoded)
 
     async def hear(self, frames):
@@ -275,6 +276,58 @@ def test_a_next_track_that_opens_too_slowly_begins_when_it_is_open(made, monkeyp
         ]
         await stage.settle()
         np.testing.assert_array_equal(stage.output.pull(9600)[FADE:], b[FADE:9600])
+
+    on_stage(scene)
+
+
+def test_a_pause_and_a_stop_do_not_wait_for_a_next_track_that_opens_slowly(made, monkeypatch):
+    opening, open_at_once = threading.Event(), deck.open_source
+
+    def open_slowly(path, *args, **kwargs):
+        if path.name == "b.wav":
+            opening.wait(20)
+        return open_at_once(path, *args, **kwargs)
+
+    monkeypatch.setattr(deck, "open_source", open_slowly)
+
+    async def scene(stage, player):
+        await player.add([made(name)[1] for name in "ab"])
+        await player.start()
+        stage.output.pull(4800)
+        assert (await player.pause()).state == "paused"
+        assert (await player.resume()).state == "playing"
+        assert (await player.stop()).state == "stopped"
+        assert not opening.is_set()
+        opening.set()
+        await stage.settle()
+        await stage.until(lambda: not any(thread.name == "lofi-decoder" for thread in threading.enumerate()))
+        assert stage.of(PlaybackStarted) == [PlaybackStarted("a", 0.0, 1.0)]
+
+    on_stage(scene)
+
+
+def test_what_follows_is_opened_again_for_a_device_that_took_the_place_of_another(made, monkeypatch):
+    (a, one), (b, two) = made("a"), made("b")
+    opening, open_at_once = threading.Event(), deck.open_source
+
+    def open_slowly(path, *args, **kwargs):
+        if path.name == "b.wav":
+            opening.wait(20)
+        return open_at_once(path, *args, **kwargs)
+
+    monkeypatch.setattr(deck, "open_source", open_slowly)
+
+    async def scene(stage, player):
+        await player.add([one, two])
+        await player.start()
+        await asyncio.to_thread(wait_until_decoded)
+        stage.output.pull(24_000)
+        stage.output.lose()
+        await stage.until(lambda: player.state().state == "waiting")
+        opening.set()
+        await stage.until(lambda: player.state().state == "playing")
+        at = 24_000 - 4800
+        np.testing.assert_array_equal((await stage.hear(RATE))[FADE:], np.concatenate([a, b])[at + FADE : at + RATE])
 
     on_stage(scene)
 

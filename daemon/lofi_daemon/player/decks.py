@@ -51,7 +51,8 @@ class Decks:
         self._closed = False
 
     async def load(self, path: Path, start_sec: float, level: float, trim: float = 1.0) -> Loaded:
-        """Open ``path`` at ``start_sec``, and a deck at volume ``level`` if none is. Not to be called twice at once.
+        """Open ``path`` at ``start_sec``, and a deck at volume ``level`` if none is. Not to be called twice at once
+        while no deck is open.
 
         ``trim`` is the amplitude that evens the track's loudness.
 

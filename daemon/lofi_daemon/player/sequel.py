@@ -21,14 +21,12 @@ class Sequel:
     """Keeps ``wanted()`` ready behind ``now()``, whatever it turns into; None where nothing is to follow.
 
     ``load(item)`` opens a track on the deck that is held; ``on_begun(coming)`` hears that the mixer has gone
-    over to it; ``on_bad(item, error)`` takes out a track that cannot be played. Loads are made under
-    ``commands``, the player's lock.
+    over to it; ``on_bad(item, error)`` takes out a track that cannot be played.
     """
 
     def __init__(
         self,
         decks: Decks,
-        commands: asyncio.Lock,
         now: Callable[[], Now | None],
         wanted: Callable[[], Item | None],
         load: Callable[[Item], Awaitable[Now]],
@@ -37,7 +35,6 @@ class Sequel:
     ) -> None:
         self.crossfade_sec = 0.0
         self._decks = decks
-        self._commands = commands
         self._now = now
         self._wanted = wanted
         self._load = load
@@ -89,24 +86,27 @@ class Sequel:
             self._task.cancel()
 
     async def _prepare(self) -> None:
-        async with self._commands:
-            while (item := self._missing()) is not None:
-                try:
-                    coming = await self._load(item)
-                except NoDeviceError:
-                    return
-                except LofiError as error:
-                    if error.name == "AUDIO_DEVICE_ERROR":
+        """Holds up no command: a pause must not wait for a slow disk. So all may have changed after each load."""
+        while (item := self._missing()) is not None:
+            held = self._decks.current
+            try:
+                coming = await self._load(item)
+            except NoDeviceError:
+                return
+            except LofiError as error:
+                if error.name == "AUDIO_DEVICE_ERROR":
+                    if self._decks.current is held:
                         return  # whoever watches the device says so
+                elif self._missing() == item:
                     self._on_bad(item, error)
-                    continue
-                deck, voice = self._decks.current, coming.voice
-                if deck is None or voice is None or self._missing() != item:
-                    if deck is not None and voice in deck.sources:
-                        deck.close_source(voice)
-                    continue
-                self._ready = self._offered[voice] = coming
-                deck.mixer.follow(voice, self.overlap_frames(coming))
+                continue
+            deck, voice = self._decks.current, coming.voice
+            if deck is None or voice is None or self._missing() != item:
+                if deck is not None and voice in deck.sources:
+                    deck.close_source(voice)
+                continue
+            self._ready = self._offered[voice] = coming
+            deck.mixer.follow(voice, self.overlap_frames(coming))
 
     def _missing(self) -> Item | None:
         """What is wanted and not ready. Takes back what is ready and not wanted."""

@@ -78,7 +78,6 @@ class Transport:
         self._commands = asyncio.Lock()
         self._sequel = Sequel(
             self._decks,
-            self._commands,
             now=lambda: self._now,
             wanted=self._playlist.after,
             load=self._open,
