@@ -20,6 +20,8 @@ from pathlib import Path
 
 HEAVY = ("torch", "transformers", "diffusers", "scipy", "numpy", "soundfile", "sounddevice")
 STARTS = 15
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""Modules are compiled once, as on a user's machine."""
 CACHED = 200
 
 
@@ -32,8 +34,7 @@ class Daemon:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            # the cache's folder is short enough for a socket's path
-            env=os.environ | {"LOFI_CACHE_PATH": cache, "LOFI_DAEMON_SHARED": str(shared), "XDG_RUNTIME_DIR": cache},
+            env=ENVIRONMENT | {"LOFI_CACHE_PATH": cache, "LOFI_DAEMON_SHARED": str(shared), "XDG_RUNTIME_DIR": cache},
         )
 
     def ask(self, method: str, **params: object) -> dict:
