@@ -62,6 +62,7 @@ def test_playback_is_steered_and_told(daemon, card):
     assert daemon.result("volume_set", {"level": 0.25}) == {"level": 0.25}
     assert daemon.result("volume_get") == {"level": 0.25}
     assert daemon.result("stop")["state"] == "stopped"
+    daemon.wait(lambda m: m.get("method") == "playback_ended")  # after the reply
     told = [m["method"] for m in daemon.notifications() if m["method"].startswith(("playback", "volume"))]
     assert told == [
         "playback_started", "playback_paused", "playback_resumed", "playback_paused", "playback_resumed",
