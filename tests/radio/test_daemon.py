@@ -69,7 +69,7 @@ def test_playing_something_else_ends_the_radio_and_says_so(daemon):
     daemon.wait(lambda m: m.get("method") == "playback_started", timeout=60)
     daemon.result("play", {"track_id": mine["track_id"]})
     daemon.wait(lambda m: m.get("method") == "radio_changed" and not m["params"]["active"])
-    assert any("chose another track" in m["params"]["message"] for m in daemon.notifications("engine_notice"))
+    daemon.wait(lambda m: m.get("method") == "engine_notice" and "chose another" in m["params"]["message"])
 
 
 def test_presets_are_the_daemons_and_the_users(daemon):
@@ -77,7 +77,7 @@ def test_presets_are_the_daemons_and_the_users(daemon):
     assert len(presets) >= 12
     assert presets["mine"] == {"name": "mine", "prompt": "my own mood, rhodes", "bpm": 80}
     assert "broken" not in presets
-    assert any("broken" in m["params"]["message"] for m in daemon.notifications("engine_notice"))
+    daemon.wait(lambda m: m.get("method") == "engine_notice" and "broken" in m["params"]["message"])
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_a_backend_that_is_not_installed_is_stood_in_for_by_the_composer_and_tha
     with RawDaemon(tmp_path / "cache", PUPPET) as daemon:
         state = daemon.result("radio_start", {"prompt": "steps 1", "backend": "musicgen"})
         assert state["backend"] == "synth"
-        assert any("instead of musicgen" in m["params"]["message"] for m in daemon.notifications("engine_notice"))
+        daemon.wait(lambda m: m.get("method") == "engine_notice" and "instead of musicgen" in m["params"]["message"])
 
 
 def test_prefetch_can_be_tuned_within_its_ranges(tmp_path):
