@@ -68,9 +68,7 @@ LEAVE_WITHIN_SEC = 0.8
 class App:
     """All rooms of one daemon, connected. Make it on a running loop; ``close`` it there."""
 
-    def __init__(
-        self, loaded: config.Loaded, worker: tuple[str, ...] = WORKER, shared_log: Path | None = None
-    ) -> None:
+    def __init__(self, loaded: config.Loaded, worker: tuple[str, ...] = WORKER, shared_log: Path | None = None) -> None:
         """``shared_log`` is the log of a daemon that several clients share, None for one of a client's own."""
         settings = loaded.settings
         self.leaving = asyncio.Event()
@@ -113,6 +111,8 @@ class App:
             self.player,
             self.engine,
             self.radio,
+            self.sleep,
+            self.focus,
             self.leaving.set,
             shared_log,
         )
@@ -145,6 +145,11 @@ class App:
         if self.mpris:
             await self.mpris.close()
         await self.library.close()
+
+    def is_needed(self) -> bool:
+        """Whether it works, plays, or is in a focus break after which the music comes back."""
+        playing = self.player.state().state == "playing"
+        return bool(self.jobs.live()) or playing or self.focus.state().active
 
     def _quiet_hours(self, setting: str) -> Callable[[], bool]:
         try:

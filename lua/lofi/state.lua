@@ -289,6 +289,12 @@ function M.join(status)
   if now.state == "playing" or now.state == "paused" then
     set_playback(now.state, now)
   end
+  if status.sleep then
+    apply.sleep_changed(status.sleep)
+  end
+  if status.focus then
+    apply.focus_changed(status.focus)
+  end
   if status.radio then
     apply.radio_changed(status.radio)
   end

@@ -243,6 +243,8 @@ def test_status_tells_of_every_room(daemon):
     status = daemon.result("status")
     assert status["generation"]["job_id"] == reply["job_id"]
     assert status["queue"] == {"pending": []}
+    assert status["sleep"] == {"ends_in_sec": None}
+    assert status["focus"]["active"] is False
     assert status["playback"]["state"] in ("stopped", "no_device")
     assert status["cache"]["count"] == 0
     assert status["engine"] == {"device": "puppet", "execution_mode": "gpu_allowed", "loaded": ["synth"]}

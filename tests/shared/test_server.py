@@ -139,6 +139,18 @@ def test_it_stays_while_a_client_is_there(runtime):
     runtime.wait_until_gone(server)
 
 
+def test_it_stays_through_a_focus_break(runtime):
+    with runtime.bridge("idle_timeout_sec=0") as bridge:
+        server = pid_of(bridge)
+        bridge.result("focus_start", {"work_min": 25, "break_min": 5})
+    time.sleep(1.2)
+    with runtime.bridge("idle_timeout_sec=0") as bridge:
+        assert pid_of(bridge) == server
+        assert bridge.result("status")["focus"]["active"]
+        bridge.result("focus_stop")
+    runtime.wait_until_gone(server)
+
+
 def test_an_idle_older_server_is_replaced(runtime):
     with runtime.bridge(env={"PUPPET_VERSION": "0.9.1"}) as old:
         server = pid_of(old)

@@ -189,7 +189,7 @@ class Server:
         return [*notices, *wanted.problems, *_differences(self._settings, wanted)]
 
     def _is_idle(self) -> bool:
-        return not self._clients and not self._app.jobs.live() and self._app.player.state().state != "playing"
+        return not self._clients and not self._app.is_needed()
 
     async def _until_idle(self) -> None:
         """Until there was no client, job or music for ``idle_timeout_sec``."""

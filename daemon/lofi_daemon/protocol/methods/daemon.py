@@ -15,6 +15,8 @@ from ...jobs.lifecycle import Jobs
 from ...library.room import Library
 from ...player.player import Player
 from ...radio.radio import Radio
+from ...timers.focus import FocusTimer
+from ...timers.sleep import SleepTimer
 from .table import NoParams, Table
 
 
@@ -31,6 +33,8 @@ def add(
     player: Player,
     engine: HasDevice,
     radio: Radio,
+    sleep: SleepTimer,
+    focus: FocusTimer,
     shutdown: Callable[[], None],
     shared_log: Path | None,
 ) -> None:
@@ -59,6 +63,8 @@ def add(
                 "loaded": sorted(generation.loaded),
             },
             "radio": radio.state() if radio.active else None,
+            "sleep": sleep.state(),
+            "focus": focus.state(),
         }
 
     async def cache() -> object:
