@@ -1,11 +1,9 @@
 --- The lines of :LofiBackends and :LofiStatus.
-local message = require("lofi.message")
 local state = require("lofi.state")
 local time = require("lofi.time")
+local words = require("lofi.command.words")
 
 local M = {}
-
-local TITLE_COLUMNS = 60
 
 ---@param backend lofi.Backend
 ---@param default string
@@ -42,12 +40,6 @@ function M.backends(reply)
   return vim.list_extend(lines, { "", "* answers requests that name no backend" })
 end
 
----@param track_id string?
----@return string
-local function name_of(track_id)
-  return message.cut(state.name(track_id), TITLE_COLUMNS)
-end
-
 --- What plays, what is being made, and with what.
 ---@param status table the daemon's own account
 ---@return string[]
@@ -59,15 +51,19 @@ function M.status(status)
   local now = status.playback
   if now.track_id then
     local clock = ("%s of %s"):format(time.clock(now.position_sec or 0), time.clock(now.duration_sec or 0))
-    add("Music", "%s: %s, %s", now.state, name_of(now.track_id), clock)
+    add("Music", "%s: %s, %s", now.state, words.cut(words.name_of(now.track_id)), clock)
   else
     add("Music", "%s", now.message or now.state)
   end
   add("Volume", "%d %%", math.floor(now.volume * 100 + 0.5))
+  if status.radio and status.radio.active then
+    local radio = status.radio
+    add("Radio", "%s", words.cut(radio.message or radio.preset or radio.prompt or radio.strategy))
+  end
   local running = state.running()
   if status.generation then
-    local name = running and running.prompt or state.name(status.generation.track_id)
-    add("Generating", "%s, %d %%", message.cut(name, TITLE_COLUMNS), status.generation.percent or 0)
+    local name = words.cut(running and running.prompt or words.name_of(status.generation.track_id))
+    add("Generating", "%s, %d %%", name, status.generation.percent or 0)
   else
     add("Generating", "nothing")
   end
@@ -79,9 +75,13 @@ function M.status(status)
   end
   add("Device", "%s (%s)", status.engine.device, status.engine.execution_mode)
   if state.current.daemon then
-    add("Daemon", "version %s, pid %d", state.current.daemon.version, state.current.daemon.pid)
+    local shared = state.current.daemon.shared and ", shared by all editors" or ""
+    add("Daemon", "version %s, pid %d%s", state.current.daemon.version, state.current.daemon.pid, shared)
   end
   add("Log", "%s", vim.fn.fnamemodify(require("lofi.log").path(), ":~"))
+  if state.current.daemon and state.current.daemon.log then
+    add("Its log", "%s", vim.fn.fnamemodify(state.current.daemon.log, ":~"))
+  end
   return lines
 end
 

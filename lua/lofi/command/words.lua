@@ -53,7 +53,7 @@ end
 ---@param track_id string?
 ---@return string
 function M.name_of(track_id)
-  return state.title(track_id) or (track_id or ""):sub(1, 12)
+  return state.name(track_id)
 end
 
 ---@param text string
