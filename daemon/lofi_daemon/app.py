@@ -15,7 +15,7 @@ from .engine.host import WORKER, EngineHost, worker_environment
 from .engine.link import FromWorker, Notice, Started
 from .errors import LofiError
 from .generation import Generation
-from .jobs.job import JobCompleted, JobEvent
+from .jobs.job import JobCompleted, JobEvent, JobStreaming
 from .jobs.lifecycle import Jobs
 from .library.room import Library
 from .model import NoticeLevel, Track
@@ -33,7 +33,7 @@ from .player.events import (
 )
 from .player.output import Outputs
 from .player.player import Player
-from .player.playlist import item_of
+from .player.playlist import Item, item_of
 from .protocol import notify
 from .protocol.methods import daemon as daemon_methods
 from .protocol.methods import devices as device_methods
@@ -53,6 +53,7 @@ from .radio.player import RadioPlayer
 from .radio.radio import Radio
 from .radio.shelf import Shelf
 from .resume import Resume
+from .streaming import Streaming
 from .timers import quiet
 from .timers.battery import BatteryWatch
 from .timers.focus import FocusTimer
@@ -92,6 +93,7 @@ class App:
             settings, self.jobs, self.library, self.engine, limits.load(settings.limit_hook), self._notice
         )
         self._hushed = self._quiet_hours(settings.player.quiet_hours)
+        self.streaming = Streaming(self.player, self._play, self._may_start, asyncio.get_running_loop().time)
         self.radio = self._make_radio(loaded)
         music = Music(self.player, self.radio.begin)
         self.sleep = SleepTimer(music, lambda state: self.notifier.emit("sleep_changed", state))
@@ -225,18 +227,28 @@ class App:
         self.jobs.on_worker_exit(reason)
 
     def _on_job(self, event: JobEvent) -> None:
+        begun = self.streaming.on_job(event)
+        if isinstance(event, JobStreaming):
+            return
         self.notifier.job(event)
         self.maker.on_job(event)
         self.radio.wake()
-        if isinstance(event, JobCompleted) and event.job.auto_play:
-            self._spawn(self._play(event.tracks[0]))
+        if isinstance(event, JobCompleted) and event.job.auto_play and not begun:
+            self._spawn(self._play_made(event.tracks[0]))
 
-    async def _play(self, track: Track) -> None:
-        if self._hushed() and self.player.state().state != "playing":
+    def _may_start(self) -> bool:
+        """Whether music may begin by itself: not into the silence of quiet hours."""
+        return not self._hushed() or self.player.state().state == "playing"
+
+    async def _play_made(self, track: Track) -> None:
+        if not self._may_start():
             self._notice("info", "The track is ready; it does not start by itself in your quiet hours.")
             return
+        await self._play(item_of(track))
+
+    async def _play(self, item: Item) -> None:
         try:
-            await self.player.play_item(item_of(track))
+            await self.player.play_item(item)
         except Exception as error:
             self._notice("warn", f"The track is ready but could not be played: {error}")
 

@@ -30,8 +30,11 @@ class Frames:
     def frames_left(self):
         return len(self.frames) - self.at
 
+    @property
+    def recovered(self):
+        return self.available >= RATE // 4
+
     error = None
-    capacity = RATE // 2
 
     def read(self, count):
         count = min(count, self.available)

@@ -2,7 +2,9 @@
 
 "steps N …": N steps of 10 ms, then done · "deaf": never looks at cancels · "crash": dies by SIGSEGV after one step ·
 "long": one step, then a track of a minute instead of a tenth of a second · "fail NAME": reports that named error ·
-"chatter": prints garbage on the link first, then does one step.
+"chatter": prints garbage on the link first, then does one step ·
+"stream SPEED [stall AT SEC | fail AT | crash AT]": makes ``sound.swell`` at that many times real time and lets it be
+heard; at AT seconds of audio it waits for so long, fails or dies.
 It writes an honest little FLAC file for each track.
 """
 
@@ -14,6 +16,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from sound import swell
 
 from lofi_daemon.audio.files import write_track
 from lofi_daemon.engine.link import (
@@ -30,6 +33,9 @@ from lofi_daemon.engine.link import (
     encode,
 )  # fmt: skip
 from lofi_daemon.model import Track
+from lofi_daemon.stages.stream import Stream
+
+STREAM_RATE = 48_000
 
 cancelled = set()
 link = os.dup(1)
@@ -46,6 +52,9 @@ def run(job: Run) -> None:
     say(Started(job.job_id, "puppet"))
     if word == "chatter":
         os.write(link, b"Loading weights: 100%\n")
+    if word == "stream":
+        stream(job, rest.split())
+        return
     if word == "fail":
         say(Failed(job.job_id, rest, "The puppet was told to fail."))
         return
@@ -59,18 +68,43 @@ def run(job: Run) -> None:
         if word == "crash":
             os.kill(os.getpid(), signal.SIGSEGV)
     seconds = 60.0 if word == "long" else 0.1
-    tracks = []
-    for track_id in job.track_ids[0]:
+    keep(job, job.track_ids[0], np.zeros((round(seconds * 8000), 1), np.float32), 8000)
+
+
+def keep(job: Run, track_ids, audio, rate) -> None:
+    params, tracks = job.stages[0], []
+    for track_id in track_ids:
         track = Track(
-            id=track_id, path="", prompt=params.prompt, duration_sec=seconds, sample_rate=8000, channels=1,
-            seed=params.seed, backend=params.backend, model_version=job.model_versions[0], generation_time_sec=0.0,
-            created_at="2026-01-01T00:00:00.000Z", params=params, lufs=-16.0,
+            id=track_id, path="", prompt=params.prompt, duration_sec=len(audio) / rate, sample_rate=rate,
+            channels=audio.shape[1], seed=params.seed, backend=params.backend, model_version=job.model_versions[0],
+            generation_time_sec=0.0, created_at="2026-01-01T00:00:00.000Z", params=params, lufs=-16.0,
         )  # fmt: skip
         name = f"{track_id}.{job.audio_format}"
-        silence = np.zeros((round(seconds * 8000), 1), np.float32)
-        write_track(Path(job.staging) / name, silence, 8000, track, job.audio_format)
+        write_track(Path(job.staging) / name, audio, rate, track, job.audio_format)
         tracks.append(Track(**{field: getattr(track, field) for field in track.__struct_fields__} | {"path": name}))
     say(Done(job.job_id, tuple(tracks)))
+
+
+def stream(job: Run, words) -> None:
+    params = job.stages[0]
+    speed, event, at = float(words[0]), *(words[1:2] or [None]), float((words[2:3] or ["inf"])[0])
+    audio, began = swell(params.duration_sec), time.monotonic()
+    out = Stream(job.job_id, Path(job.staging), job.track_ids[0][0], say)
+    for start in range(0, len(audio), STREAM_RATE // 4):
+        if job.job_id in cancelled:
+            say(Cancelled(job.job_id, start, len(audio)))
+            return
+        if start / STREAM_RATE >= at:
+            if event == "fail":
+                say(Failed(job.job_id, "MODEL_INFERENCE_FAILED", "The puppet was told to fail."))
+                return
+            if event == "crash":
+                os.kill(os.getpid(), signal.SIGKILL)
+            began, at = began + float(words[3]), float("inf")
+        time.sleep(max(0.0, began + (start / STREAM_RATE + 0.25) / speed - time.monotonic()))
+        out.append(audio[start : start + STREAM_RATE // 4], STREAM_RATE)
+    out.end(audio)
+    keep(job, job.track_ids[0], audio, STREAM_RATE)
 
 
 def main() -> None:

@@ -23,6 +23,12 @@ def sine(seconds: float, rate: int = 48_000, channels: int = 2) -> FloatArray:
     return (AMPLITUDE * np.sin(np.stack(turns, axis=1))).astype(np.float32)
 
 
+def swell(seconds: float, rate: int = 48_000) -> FloatArray:
+    """``sine`` in stereo whose level rises from half, so that no two of its frames are the same."""
+    frames = sine(seconds, rate)
+    return (frames * np.linspace(0.5, 1.0, len(frames))[:, None]).astype(np.float32)
+
+
 def noise(seconds: float, rate: int = 48_000, channels: int = 2, seed: int = 7) -> FloatArray:
     generator = np.random.default_rng(seed)
     return generator.uniform(-0.4, 0.4, (round(seconds * rate), channels)).astype(np.float32)

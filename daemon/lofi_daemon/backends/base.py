@@ -62,6 +62,13 @@ class RenderContext(Protocol):
     def notice(self, level: NoticeLevel, message: str) -> None:
         """Say a change of device, backend or quality to the user."""
 
+    def audio(self, samples: NDArray[np.float32], sample_rate: int) -> None:
+        """Let the next ``samples`` [frames, channels] of the first batch item be heard while the rest is made.
+
+        They are final: what ``render`` returns begins with all that was sent, sample by sample. Optional, and for
+        the job's last stage only; elsewhere it does nothing. Raises ``LofiError``.
+        """
+
 
 class Rendering(Struct, frozen=True):
     """One finished batch item.

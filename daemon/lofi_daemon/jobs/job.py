@@ -41,7 +41,8 @@ class Job(Struct, eq=False):
         return self.track_ids[-1][0]
 
 
-# What happens to a job, told to the listener in this order: Started? Progressed* then exactly one of the last three.
+# What happens to a job, told to the listener in this order: Started?, Progressed and Streaming*, then exactly
+# one of the last three.
 
 
 class JobStarted(Struct, frozen=True):
@@ -53,6 +54,16 @@ class JobProgressed(Struct, frozen=True):
     job: Job
     percent: int
     eta_sec: float | None
+
+
+class JobStreaming(Struct, frozen=True):
+    """``frames`` of interleaved float32 of the job's first track lie ready in the growing file ``path``."""
+
+    job: Job
+    path: str
+    frames: int
+    sample_rate: int
+    channels: int
 
 
 class JobCompleted(Struct, frozen=True):
@@ -75,7 +86,7 @@ class QueueChanged(Struct, frozen=True):
     pending: int
 
 
-JobEvent = JobStarted | JobProgressed | JobCompleted | JobFailed | JobCancelled | QueueChanged
+JobEvent = JobStarted | JobProgressed | JobStreaming | JobCompleted | JobFailed | JobCancelled | QueueChanged
 
 
 class JobView(Struct, frozen=True):

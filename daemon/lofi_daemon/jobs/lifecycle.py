@@ -16,6 +16,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from ..engine.link import (
+    AudioGrown,
     Cancel,
     Cancelled,
     Done,
@@ -37,6 +38,7 @@ from .job import (
     JobFailed,
     JobProgressed,
     JobStarted,
+    JobStreaming,
     JobView,
     QueueChanged,
     view,
@@ -191,6 +193,9 @@ class Jobs:
             fraction = (message.stage_index + message.step / max(message.total_steps, 1)) / len(job.stages)
             job.pace.advance(fraction, self._clock())
             self._report(job)
+        elif isinstance(message, AudioGrown):
+            path = Path(job.staging) / Path(message.path).name
+            self._listener(JobStreaming(job, str(path), message.frames, message.sample_rate, message.channels))
         elif isinstance(message, Done):
             self._spawn(self._commit(job, message.tracks))
         elif isinstance(message, Cancelled):

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from ..errors import LofiError
 from .gain import FloatArray
+from .growing_source import open_growing
+from .growth import Growth
 from .mixer import Mixer
 from .output import Output, OutputError
-from .source import FileSource, check_file, open_source
+from .source import RingSource, check_file, open_source
 from .voice import Voice
 
 
@@ -22,7 +24,7 @@ class Deck:
     """Set from the output's thread when its device went away."""
     pulls: int = 0
     """Blocks the device has asked for; it stands still when the device does."""
-    sources: dict[Voice, FileSource] = field(default_factory=dict)
+    sources: dict[Voice, RingSource] = field(default_factory=dict)
     """Of every voice that may still sound. Touched on the event loop only."""
 
     def position_sec(self, voice: Voice) -> float:
@@ -47,32 +49,40 @@ class Loaded:
 
     deck: Deck
     voice: Voice
-    source: FileSource
+    source: RingSource
 
 
 def load(
     deck: Deck | None,
-    path: Path,
+    music: Path | Growth,
     start_sec: float,
     open_output: Callable[[], Output],
     level: float,
     calls: Calls,
     trim: float = 1.0,
 ) -> Loaded:
-    """Open ``path`` at ``start_sec``, and an output unless ``deck`` is one. Blocks.
+    """Open ``music``, a file or what is there of a growing track, at ``start_sec``, and an output unless ``deck`` is
+    one. Blocks.
 
     ``trim`` is the amplitude that evens the track's loudness. Raises ``LofiError`` as ``open_source`` and
     ``Outputs.open`` do, and ``NoDeviceError``; a deck opened here is closed again then.
     """
-    check_file(path)  # before the device: a track that is gone is the better thing to say
+    if isinstance(music, Path):
+        check_file(music)  # before the device: a track that is gone is the better thing to say
     opened = deck or _open_deck(open_output, level, calls)
     try:
-        source = open_source(path, opened.mixer.rate, start_sec=start_sec)
+        source = _open(music, opened.mixer.rate, start_sec)
     except BaseException:
         if deck is None:
             opened.output.close()
         raise
     return Loaded(opened, Voice(source, opened.mixer.fade_frames, trim), source)
+
+
+def _open(music: Path | Growth, rate: int, start_sec: float) -> RingSource:
+    if isinstance(music, Growth):
+        return open_growing(music, rate, start_sec=start_sec)
+    return open_source(music, rate, start_sec=start_sec)
 
 
 def _open_deck(

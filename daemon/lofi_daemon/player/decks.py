@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import LofiError
 from .audio_thread import AudioThread
+from .growth import Growth
 from .output import Output, Say
 
 if TYPE_CHECKING:  # the front imports this at start; numpy comes with the first load
@@ -50,8 +51,8 @@ class Decks:
         self._closing: set[asyncio.Task[None]] = set()
         self._closed = False
 
-    async def load(self, path: Path, start_sec: float, level: float, trim: float = 1.0) -> Loaded:
-        """Open ``path`` at ``start_sec``, and a deck at volume ``level`` if none is. Not to be called twice at once
+    async def load(self, music: Path | Growth, start_sec: float, level: float, trim: float = 1.0) -> Loaded:
+        """Open ``music`` at ``start_sec``, and a deck at volume ``level`` if none is. Not to be called twice at once
         while no deck is open.
 
         ``trim`` is the amplitude that evens the track's loudness.
@@ -73,7 +74,7 @@ class Decks:
 
             return deck.load(
                 held,
-                path,
+                music,
                 start_sec,
                 lambda: self._open_output(lambda text: later(self._say, text)),
                 level,
@@ -172,7 +173,7 @@ class Decks:
         if voice not in deck.sources:
             return  # the deck was closed meanwhile
         if voice.starvations:
-            _log.warning("the decoder was too slow %d times", voice.starvations)
+            _log.warning("a track was made or decoded too slowly %d times", voice.starvations)
         deck.close_source(voice)
         if not deck.sources:
             self._quiet.set()

@@ -12,6 +12,7 @@ from .checks import checked_crossfade, checked_level, checked_position
 from .decks import CLOSE_TIMEOUT_SEC
 from .devices import DeviceList
 from .events import (
+    EndReason,
     PlaybackEnded,
     PlaybackPaused,
     PlaybackSeeked,
@@ -110,6 +111,35 @@ class Player(Transport):
             self._switch(coming, "skipped")
             return self.state()
 
+    async def made(self, item: Item) -> None:
+        """The track that was played while it was made is finished: what plays of it goes on, now as ``item``."""
+        async with self._commands:
+            if self._now and self._now.track_id == item.track_id:
+                self._now.item = item
+                self._now.duration_sec = item.duration_sec
+            self._playlist.update(item)
+            self._playlist_changed()
+
+    async def give_up(self, track_id: str, reason: EndReason) -> None:
+        """The track will not be finished: it leaves the playlist, and what plays of it fades out, ending as ``reason``.
+
+        After "stopped" there is silence, else the playlist goes on.
+        """
+        async with self._commands:
+            self._playlist.remove(track_id)
+            if self._now is None or self._now.track_id != track_id:
+                self._playlist_changed()
+            elif self._state == "playing" and reason != "stopped":
+                try:
+                    await self._go(self._playlist.after(skipping=True), reason)
+                except LofiError as exc:
+                    self._notice(exc.message)
+                    self._finish("error")
+            else:
+                self._recovery.cancel()
+                self._stop(reason)
+                self._playlist_changed()
+
     async def start(self) -> PlayerState:
         """From silence: play the playlist's current track from its start, or its first. Raises AUDIO_DEVICE_ERROR."""
         async with self._commands:
@@ -135,6 +165,8 @@ class Player(Transport):
     async def seek(self, position_sec: float) -> PlayerState:
         """Go on at ``position_sec`` of the track, or at its end if that comes first; a pause goes on too.
 
+        Of a track that is still being made the end is as far as it is made.
+
         Raises ``LofiError``: INVALID_PARAMS (field "position_sec") for a negative one; as ``play_item`` where the
         file cannot be opened again, and then playback goes on where it was.
         """
@@ -143,7 +175,8 @@ class Player(Transport):
             now = self._now
             if now is None:
                 return self.state()
-            position_sec = min(position_sec, now.duration_sec)
+            made_sec = now.item.growth.ready_sec if now.item.growth else now.duration_sec
+            position_sec = min(position_sec, now.duration_sec, made_sec)
             if self._state == "playing" and now.voice:
                 loaded = await self._load(now.item, position_sec)
                 if now is not self._now:  # the next track began meanwhile

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from ..errors import LofiError
 from ..model import Track
+from .growth import Growth
 
 Loop = Literal["off", "one", "all"]
 
@@ -19,13 +20,17 @@ MIN_PREFIX = 6
 
 
 class Item(Struct, frozen=True):
-    """A track as the player needs it. ``duration_sec`` 0 = what the file says; ``lufs`` None = not known."""
+    """A track as the player needs it. ``duration_sec`` 0 = what the file says; ``lufs`` None = not known.
+
+    ``growth``: it is still being made, and there is no file at ``path`` yet.
+    """
 
     track_id: str
     path: str
     prompt: str = ""
     duration_sec: float = 0.0
     lufs: float | None = None
+    growth: Growth | None = None
 
 
 def item_of(track: Track) -> Item:
@@ -116,6 +121,11 @@ class Playlist:
                     self._order.insert(self._draw.randint(min(after, len(self._order)), len(self._order)), track_id)
             else:
                 self._order.extend(new)
+
+    def update(self, item: Item) -> None:
+        """``item`` is now known better, if it is in the list."""
+        if item.track_id in self._items:
+            self._items[item.track_id] = item
 
     def meant(self, prefix: str) -> str:
         """The id of the only track in the list that begins with ``prefix``. Raises ``LofiError`` INVALID_TRACK_ID."""

@@ -1,4 +1,4 @@
-"""A file as a stream of stereo frames at the device's rate: a decoder thread keeps a ring a few seconds ahead."""
+"""A track as a stream of stereo frames at the device's rate: a decoder thread keeps a ring a few seconds ahead."""
 
 from __future__ import annotations
 
@@ -24,27 +24,29 @@ MISSING_SEC = 0.1
 _log = logging.getLogger(__name__)
 
 
-class FileSource:
-    """Made by ``open_source``; satisfies ``voice.Source``.
+class RingSource:
+    """The half of a source that every kind shares: a thread, a resampler, a ring. Satisfies ``voice.Source``.
 
-    ``duration_sec`` is the whole file's. Where decoding breaks off, what came before is still played.
+    ``_read`` gives the next second of [n, channels] at ``samplerate`` and sets ``_ended`` with the last of it.
+    ``duration_sec`` is the whole track's.
     """
 
-    def __init__(self, file: soundfile.SoundFile, rate: int, start_sec: float) -> None:
+    def __init__(
+        self, samplerate: int, channels: int, duration_sec: float, rate: int, start_sec: float, ring_sec: float
+    ) -> None:
         self.rate = rate
         self.start_sec = start_sec
-        self.duration_sec = file.frames / file.samplerate
+        self.duration_sec = duration_sec
         self._error: str | None = None
-        self._file = file
-        self._chunk = round(CHUNK_SEC * file.samplerate)
         self._resampler = (
-            soxr.ResampleStream(file.samplerate, rate, file.channels, dtype="float32", quality="HQ")
-            if file.samplerate != rate
+            soxr.ResampleStream(samplerate, rate, channels, dtype="float32", quality="HQ")
+            if samplerate != rate
             else None
         )
-        self._ring = Ring(round(RING_SEC * rate))
+        self._ring = Ring(round(ring_sec * rate))
         self._promised: int = round((self.duration_sec - start_sec) * rate)
         self._given = 0
+        self._started = False
         self._ended = False
         self._finished = False
         self._closed = False
@@ -67,7 +69,13 @@ class FileSource:
 
     @property
     def capacity(self) -> int:
+        """The most frames that can ever be available at once."""
         return self._ring.capacity
+
+    @property
+    def recovered(self) -> bool:
+        # Half a ring before going on: a slow disk should cost one gap, not a stutter.
+        return self._ring.available >= self._ring.capacity // 2
 
     @property
     def frames_left(self) -> int:
@@ -91,16 +99,19 @@ class FileSource:
     def start(self) -> None:
         """Decode the first chunk here, so that a damaged file raises now, and the rest in a thread.
 
-        Raises ``soundfile.LibsndfileError``.
+        Raises ``soundfile.LibsndfileError`` and OSError.
         """
         self._push(self._decode())
+        self._started = True
         threading.Thread(target=self._run, name="lofi-decoder", daemon=True).start()
+
+    def _read(self) -> FloatArray:
+        raise NotImplementedError
 
     def _run(self) -> None:
         try:
-            with self._file:
-                while not self._finished and not self._closed:
-                    self._push(self._decode())
+            while not self._finished and not self._closed:
+                self._push(self._decode())
         except (soundfile.LibsndfileError, OSError) as exc:
             self._error = f"it could not be decoded to its end: {exc}"
         except Exception:
@@ -109,11 +120,8 @@ class FileSource:
         self._finished = True
 
     def _decode(self) -> FloatArray:
-        """The next second as [n, 2] at the device's rate. Sets ``_ended`` at the end of the file."""
-        frames: FloatArray = self._file.read(self._chunk, dtype="float32", always_2d=True)
-        self._ended = len(frames) < self._chunk
-        if self._ended and self._file.frames - self._file.tell() > MISSING_SEC * self._file.samplerate:
-            self._error = "it ends before its time: the file is damaged"
+        """The next second, or less, as [n, 2] at the device's rate."""
+        frames = self._read()
         if self._resampler is not None:
             frames = self._resampler.resample_chunk(frames, last=self._ended)
         return frames if frames.shape[1] == 2 else np.repeat(frames, 2, axis=1)
@@ -136,6 +144,26 @@ class FileSource:
             self._space.get(timeout=60)
         except Empty:
             return
+
+
+class FileSource(RingSource):
+    """Made by ``open_source``. Where decoding breaks off, what came before is still played."""
+
+    def __init__(self, file: soundfile.SoundFile, rate: int, start_sec: float) -> None:
+        super().__init__(file.samplerate, file.channels, file.frames / file.samplerate, rate, start_sec, RING_SEC)
+        self._file = file
+        self._chunk = round(CHUNK_SEC * file.samplerate)
+
+    def _run(self) -> None:
+        with self._file:
+            super()._run()
+
+    def _read(self) -> FloatArray:
+        frames: FloatArray = self._file.read(self._chunk, dtype="float32", always_2d=True)
+        self._ended = len(frames) < self._chunk
+        if self._ended and self._file.frames - self._file.tell() > MISSING_SEC * self._file.samplerate:
+            self._error = "it ends before its time: the file is damaged"
+        return frames
 
 
 def check_file(path: Path) -> None:

@@ -113,7 +113,7 @@ class Transport:
 
     async def _load(self, item: Item, start_sec: float) -> Loaded:
         level = self._level * self._duck
-        loaded = await self._decks.load(Path(item.path), start_sec, level, trim_of(item.lufs))
+        loaded = await self._decks.load(item.growth or Path(item.path), start_sec, level, trim_of(item.lufs))
         if level != self._level * self._duck:  # set while the device was opened
             self._sound_level()
         return loaded
@@ -232,11 +232,11 @@ class Transport:
         self._tell(PlaybackResumed(now.track_id, self._position_sec()))
         return self.state()
 
-    def _stop(self) -> None:
+    def _stop(self, reason: EndReason = "stopped") -> None:
         if self._decks.current:
             self._decks.current.mixer.leave()
         self._sequel.forget()
-        self._end("stopped")
+        self._end(reason)
         self._state, self._message = "stopped", None
 
     def _end(self, reason: EndReason) -> None:

@@ -28,8 +28,8 @@ class Source(Protocol):
         """Frames until the end: exact once ``finished``, before that what the file's header promises."""
 
     @property
-    def capacity(self) -> int:
-        """The most frames that can ever be available at once."""
+    def recovered(self) -> bool:
+        """Enough lies ready to go on after a starvation without another one soon."""
 
     def read(self, count: int) -> FloatArray:
         """The next ``min(count, available)`` frames, [n, 2], owned by the caller."""
@@ -144,8 +144,7 @@ class Voice:
         if finished:
             self._starved = False
         elif self._starved:
-            # Half a ring before going on: a slow disk should cost one gap, not a stutter.
-            self._starved = available < self.source.capacity // 2
+            self._starved = not self.source.recovered
         elif available < wanted + fade.length:
             self._starved = True
             self.starvations += 1
@@ -162,7 +161,6 @@ class Joined:
     def __init__(self, first: Source, second: Source) -> None:
         self._first = first
         self._second = second
-        self.capacity = first.capacity
 
     @property
     def error(self) -> str | None:
@@ -175,6 +173,10 @@ class Joined:
     @property
     def available(self) -> int:
         return self._first.available + self._second.available
+
+    @property
+    def recovered(self) -> bool:
+        return self._second.recovered
 
     @property
     def frames_left(self) -> int:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,6 +19,11 @@ from ..engine.link import Done, Notice, Progress, Run, StageDone, Started
 from ..errors import LofiError
 from ..model import NoticeLevel, StageParams, Track
 from .items import item_params
+from .stream import Stream
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Emit = Callable[[object], None]
 
@@ -45,7 +51,15 @@ class Engines:
 class StageContext:
     """A ``RenderContext`` that reports through the link. ``check_cancelled`` raises GenerationCancelled."""
 
-    def __init__(self, job_id: str, stage_index: int, emit: Emit, check_cancelled: Callable[[int, int], None]) -> None:
+    def __init__(
+        self,
+        job_id: str,
+        stage_index: int,
+        emit: Emit,
+        check_cancelled: Callable[[int, int], None],
+        stream: Stream | None = None,
+    ) -> None:
+        self.stream = stream
         self._job_id = job_id
         self._stage_index = stage_index
         self._emit = emit
@@ -61,6 +75,10 @@ class StageContext:
 
     def notice(self, level: NoticeLevel, message: str) -> None:
         self._emit(Notice(level, message))
+
+    def audio(self, samples: NDArray[np.float32], sample_rate: int) -> None:
+        if self.stream:
+            self.stream.append(samples, sample_rate)
 
 
 def run_job(
@@ -80,8 +98,16 @@ def run_job(
         engine = engines.get(params.backend)
         emit(Started(job.job_id, engine.device))
         started = time.monotonic()
-        context = StageContext(job.job_id, index, emit, check_cancelled)
-        renderings = engine.render(params, context)
+        is_last = index == len(job.stages) - 1
+        stream = Stream(job.job_id, staging, job.track_ids[index][0], emit) if is_last else None
+        context = StageContext(job.job_id, index, emit, check_cancelled, stream)
+        try:
+            renderings = engine.render(params, context)
+            if stream:
+                stream.end(renderings[0].audio)
+        finally:
+            if stream:
+                stream.close()
         seconds = round(time.monotonic() - started, 3)
         tracks = tuple(
             _keep(
