@@ -48,7 +48,7 @@ lofi.status(function() end) -- connects the rooms
 local state = require('lofi.state')
 state.apply('playback_started', { track_id = 'a', position_sec = 0, duration_sec = 600 })
 state.remember('a', 'rainy night, mellow rhodes, 75 bpm')
-state.add_job('j', 'sad piano')
+state.add_job('j', 'sad piano', true)
 state.apply('generation_progress', { job_id = 'j', percent = 45, eta_sec = 3 })
 assert(lofi.statusline() == '♪ rainy night 0:00 lofi 45% 0:03', lofi.statusline())
 local busy = {}
