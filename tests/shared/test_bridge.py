@@ -24,7 +24,7 @@ def connect(place, server):
 
 
 def test_a_server_that_fails_is_told_with_its_last_words(place):
-    server = "import sys; print('Traceback …'); sys.exit('ModuleNotFoundError: No module named msgspec')"
+    server = "import sys; print('Traceback …', flush=True); sys.exit('ModuleNotFoundError: No module named msgspec')"
     with pytest.raises(LofiError, match=r"^ModuleNotFoundError: No module named msgspec$"):
         connect(place, server)
 
