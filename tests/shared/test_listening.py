@@ -46,7 +46,7 @@ def now() -> dict:
 
 
 def test_a_radio_begun_in_a_shell_plays_on_when_the_shell_has_left(runtime, card):
-    assert lofi("radio", "long night", "--duration", "60", "--backend", "synth") .startswith("Radio: long night")
+    assert lofi("radio", "long night", "--duration", "60", "--backend", "synth").startswith("Radio: long night")
     with runtime.bridge() as editor:
         editor.wait(lambda _: now()["playback"]["state"] == "playing")
         assert editor.result("status")["radio"]["prompt"] == "long night"
