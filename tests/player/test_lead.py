@@ -70,6 +70,30 @@ def test_jitter_within_the_margin_never_starves(seed):
     assert listen(total, chunk, waits)[1] == 0
 
 
+@pytest.mark.parametrize("speed", [0.4, 0.8, 1.0, 1.1])
+def test_a_maker_whose_speed_falls_by_the_margin_once_one_listens_does_not_starve_the_listener(speed):
+    total, chunk = 120.0, 0.5
+    steady = [chunk / speed] * round(total / chunk)
+    begun = round(listen(total, chunk, steady)[0] / steady[0])
+    assert listen(total, chunk, [w if i < begun else w * (1 + MARGIN) for i, w in enumerate(steady)])[1] == 0
+    assert listen(total, chunk, [w if i < begun else w * 1.5 for i, w in enumerate(steady)])[1] > 0
+
+
+def test_a_speed_that_varies_counts_as_slower_until_more_of_it_is_known():
+    def after(pairs):
+        slowness = Slowness()
+        for i in range(2 * pairs + 1):
+            slowness.heard(1.0, i + 0.4 * (i % 2))
+        return slowness.at_most()
+
+    assert after(1) == math.inf
+    assert after(2) > after(10) > 1.1
+    steady = Slowness()
+    for i in range(10):
+        steady.heard(1.0, i * 0.5)
+    assert steady.at_most() == pytest.approx(0.5)
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_a_maker_that_slows_down_starves_seldom_and_never_makes_it_stutter(seed):
     draw = random.Random(seed)
