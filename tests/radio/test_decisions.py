@@ -9,7 +9,7 @@ from lofi_daemon.radio.prefetch import MAX_FILLER_SEC, WAIT, Decision, Situation
 from lofi_daemon.radio.strategies import Mood, Programme, next_mood
 
 CALM = Situation(
-    left_sec=120, playing_sec=180, ahead=0, ahead_sec=0, making=False, may_make=True, duration_sec=180, work_sec=18,
+    left_sec=120, playing_sec=180, ahead=0, ahead_sec=0, making=False, may_make=True, duration_sec=180, work_sec=60,
     composer_work_sec=None, crossfade_sec=6,
 )  # fmt: skip
 SLOW = replace(CALM, work_sec=540, composer_work_sec=60)
@@ -20,14 +20,17 @@ MAKE = Decision("make", 180)
     ("now", "want"),
     [
         (CALM, WAIT),
-        (replace(CALM, left_sec=40), MAKE),  # 18 s of work × 1.5, 10 s of margin, 10 s of last call
-        (replace(CALM, left_sec=48), WAIT),
-        (replace(CALM, left_sec=48, lead_factor=2.0), MAKE),
-        (replace(CALM, left_sec=40, crossfade_sec=0), MAKE),
-        (replace(CALM, left_sec=60, crossfade_sec=30), MAKE),
-        (replace(CALM, left_sec=40, making=True), WAIT),
-        (replace(CALM, left_sec=40, may_make=False), WAIT),
-        (replace(CALM, left_sec=40, ahead=1, ahead_sec=180), WAIT),
+        (replace(CALM, left_sec=109), MAKE),  # 60 s of work × 1.5, 10 s of margin, 10 s of last call
+        (replace(CALM, left_sec=111), WAIT),
+        (replace(CALM, left_sec=111, lead_factor=2.0), MAKE),
+        (replace(CALM, left_sec=100, crossfade_sec=0), MAKE),
+        (replace(CALM, left_sec=130, crossfade_sec=30), MAKE),
+        (replace(CALM, left_sec=100, making=True), WAIT),
+        (replace(CALM, left_sec=100, may_make=False), WAIT),
+        (replace(CALM, left_sec=100, ahead=1, ahead_sec=180), WAIT),
+        (replace(CALM, work_sec=18), MAKE),  # cheap: a skip has somewhere to go
+        (replace(CALM, work_sec=18, ahead=1, ahead_sec=180), WAIT),
+        (replace(CALM, work_sec=18, may_make=False), WAIT),
         (replace(CALM, left_sec=10), Decision("library")),
         (replace(CALM, left_sec=10, making=True), Decision("library")),
         (replace(CALM, left_sec=10, may_make=False), Decision("library")),

@@ -63,13 +63,25 @@ def test_a_slow_backend_is_covered_by_fresh_fillers_of_the_composer_not_by_repea
 
 def test_the_work_begins_as_late_as_the_measured_speed_allows():
     async def scene(stage):
-        await listen(stage, backend="synth", prompt="rain")
-        starts = [run for run in stage.ran() if run[1] == 180]
+        await listen(stage, backend="neural", prompt="rain")
+        starts = [run for run in stage.ran() if run[0] == "neural"]
         assert len(starts) <= HOUR / (180 - CROSSFADE_SEC) + 1
         player = stage.player
-        await until(lambda: player.left_sec > 60 and stage.maker.current is None)
+        await until(lambda: player.left_sec > 120 and stage.maker.current is None)
         await until(lambda: stage.maker.current is not None)
-        assert player.left_sec < 30
+        assert player.left_sec < 90  # 45 s of work × 1.5, and 20 s
+
+    on_stage(scene, speed={"neural": 0.25})
+
+
+def test_cheap_work_is_done_at_once_so_that_a_skip_has_somewhere_to_go():
+    async def scene(stage):
+        await listen(stage, backend="synth", prompt="rain")
+        player = stage.player
+        await until(lambda: player.left_sec > 120)
+        await until(lambda: stage.maker.current is None)
+        assert player.left_sec > 100
+        assert stage.radio.state().next_track_id
 
     on_stage(scene)
 

@@ -13,6 +13,8 @@ LEAD_FACTOR = 1.5
 """Work begins when the music left is this many times the work expected."""
 MARGIN_SEC = 10.0
 """On top, for what does not grow with the length: a worker that starts, a model that loads."""
+CHEAP_SEC = 30.0
+"""Work that takes no longer is done as soon as a track begins, so that a skip has somewhere to go."""
 LAST_CALL_SEC = 4.0
 """So long before the crossfade the next track must be known; from then on the library helps out."""
 
@@ -99,7 +101,8 @@ def decide(now: Situation) -> Decision:
         return WAIT
     music = now.left_sec + now.ahead_sec
     wanted = now.work_sec * now.lead_factor + MARGIN_SEC + last_call
-    if music > wanted and not (now.standing_in and now.ahead == 0):
+    at_once = now.ahead == 0 and (now.standing_in or now.work_sec <= CHEAP_SEC)
+    if music > wanted and not at_once:
         return WAIT
     in_time = now.work_sec + last_call <= music
     if now.ahead == 0:
