@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,7 @@ def test_ending_play_stops_the_music_it_started(runtime, tmp_path, monkeypatch, 
             player.send_signal(number)
             while player.poll() is None:
                 card.drain()
+                time.sleep(0.03)  # at about a card's pace: read at full speed, the track would be over
         ended = editor.wait(lambda m: m.get("method") == "playback_ended")["params"]
         assert ended["reason"] == "stopped"
         assert editor.result("ping")["status"] == "ok"

@@ -67,6 +67,7 @@ def run(job: Run) -> None:
         say(Progress(job.job_id, step + 1, steps))
         if word == "crash":
             os.kill(os.getpid(), signal.SIGSEGV)
+            time.sleep(60)  # the signal may take another thread, and this one would go on meanwhile
     seconds = 60.0 if word == "long" else 0.1
     keep(job, job.track_ids[0], np.zeros((round(seconds * 8000), 1), np.float32), 8000)
 
