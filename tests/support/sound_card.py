@@ -72,9 +72,8 @@ class Pipe:
         return os.read(self._fd, PAGE)
 
     def drain(self) -> None:
-        """Throw away what lies in the pipe."""
-        while self.take():
-            pass
+        """Throw away what lies in the pipe, one page at most: a player refills it as fast as it is read."""
+        self.take()
 
     def close(self) -> None:
         if self._fd is not None:
