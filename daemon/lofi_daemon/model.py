@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 Seed = int | str
@@ -104,8 +103,3 @@ class Track(Struct, frozen=True, kw_only=True):
 def canonical_seed(seed: int) -> Seed:
     """The one form of ``seed`` (see ``Seed``)."""
     return seed if seed <= MAX_JSON_INT else str(seed)
-
-
-def to_builtins(value: object) -> object:
-    """Structs to plain JSON values."""
-    return msgspec.to_builtins(value)
