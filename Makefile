@@ -8,6 +8,9 @@ INSTALL := $(PIP) install --constraint constraints.txt --editable
 STYLUA := 2.5.2
 LUA := lua plugin scripts tests
 
+# Most of what the tests do is wait, so more of them run at once than there are cores. What is narrowed down runs alone.
+PARALLEL = $(if $(ARGS),,-n 4 --dist loadfile)
+
 # What decides whether an installation is still good.
 SPEC := pyproject.toml constraints.txt scripts/make_venv.sh
 
@@ -26,7 +29,7 @@ demo: $(VENV)/.installed portaudio nvim ## generate a track from a real Neovim a
 	exec "$$nvim" --headless --clean --cmd "let &runtimepath = '$(CURDIR),' .. &runtimepath" -S scripts/demo.lua </dev/null
 
 test: $(VENV)/.installed-test portaudio dbus nvim ## run every test (ARGS="tests/jobs -k cancel" narrows it)
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest $(PARALLEL) $(ARGS)
 
 lint: $(VENV)/.installed-lint $(VENV)/node/.stylua-$(STYLUA) ## check style and types, Python and Lua
 	@$(VENV)/bin/ruff check .

@@ -27,13 +27,19 @@ com -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiCross
 com -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiDevices Lofi devices <args>
 com -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiSleep Lofi sleep <args>
 com -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiFocus Lofi focus <args>
+com -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiPick Lofi pick <args>
+com -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiInstall Lofi install <args>
+com -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiBackends Lofi backends <args>
+com -nargs=* LofiAce Lofi ace <args>
+com LofiLibrary Lofi library
+com LofiPlayer Lofi player
+com LofiQueue Lofi queue
 com LofiPause Lofi pause
 com LofiResume Lofi resume
 com LofiToggle Lofi toggle
 com LofiStop Lofi stop
 com LofiSkip Lofi skip
 com LofiPrevious Lofi previous
-com LofiBackends Lofi backends
 com LofiStatus Lofi status
 com LofiLog Lofi log
 
@@ -53,5 +59,9 @@ nn <Plug>(lofi-devices) <Cmd>Lofi devices<CR>
 nn <Plug>(lofi-cancel) <Cmd>Lofi cancel<CR>
 nn <Plug>(lofi-volume-up) <Cmd>Lofi volume +5<CR>
 nn <Plug>(lofi-volume-down) <Cmd>Lofi volume -5<CR>
+nn <Plug>(lofi-library) <Cmd>Lofi library<CR>
+nn <Plug>(lofi-player) <Cmd>Lofi player<CR>
+nn <Plug>(lofi-queue) <Cmd>Lofi queue<CR>
+nn <Plug>(lofi-pick) <Cmd>Lofi pick<CR>
 nn <Plug>(lofi-status) <Cmd>Lofi status<CR>
 ]])

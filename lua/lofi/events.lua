@@ -12,6 +12,7 @@ M.AUTOCOMMANDS = {
   generation_error = "LofiError",
   generation_cancelled = "LofiCancelled",
   queue_changed = "LofiQueue",
+  library_changed = "LofiLibrary",
   playback_started = "LofiPlayback",
   playback_paused = "LofiPlayback",
   playback_resumed = "LofiPlayback",

@@ -43,7 +43,7 @@ local shown = ""
 
 ---@param job lofi.Job?
 local function show(job)
-  if config.current.progress ~= "cmdline" or not job or not message.progress_may_show() then
+  if config.current.progress == "none" or not job or not message.progress_may_show() then
     return
   end
   local line = M.line(job)

@@ -23,8 +23,20 @@ local M = {}
 ---@field round integer
 ---@field rounds? integer
 
+--- A download that runs; doc/PROTOCOL.md, `download_progress`.
+---@class lofi.Download
+---@field backend string
+---@field model string
+---@field component string
+---@field overall_percent integer
+---@field bytes_downloaded integer
+---@field bytes_total integer
+---@field bytes_per_sec? number
+---@field eta_sec? number
+
 ---@class lofi.State
 ---@field playback lofi.Playback
+---@field downloads table<string, lofi.Download> by backend
 ---@field jobs lofi.Job[] in the order they were asked for
 ---@field playlist? lofi.Playlist
 ---@field radio? lofi.RadioState while it is on
@@ -43,6 +55,7 @@ local function fresh()
   return {
     playback = { state = "stopped", position_sec = 0, since = 0 },
     jobs = {},
+    downloads = {},
   }
 end
 
@@ -237,6 +250,19 @@ local apply = {
   end,
   playback_seeked = function(params)
     set_playback(M.current.playback.state, params)
+  end,
+  backend_status = function(params)
+    for _, backend in ipairs(M.current.backends or {}) do
+      if backend.type == params.backend then
+        backend.status, backend.message = params.status, params.message
+      end
+    end
+    if params.status ~= "downloading" then
+      M.current.downloads[params.backend] = nil
+    end
+  end,
+  download_progress = function(params)
+    M.current.downloads[params.backend] = params
   end,
   volume_changed = function(params)
     M.current.volume = params.level

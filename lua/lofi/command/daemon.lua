@@ -1,20 +1,7 @@
---- :LofiBackends, :LofiStatus, :LofiLog and :Lofi restart.
+--- :LofiStatus, :LofiLog and :Lofi restart.
 local words = require("lofi.command.words")
 
 local say = words.say
-
-local function backends(args)
-  if not words.takes_nothing("backends", args) then
-    return
-  end
-  require("lofi").backends(function(err, result)
-    if err then
-      words.complain(err)
-      return
-    end
-    require("lofi.view").open("backends", require("lofi.report").backends(result))
-  end)
-end
 
 local function status(args)
   if not words.takes_nothing("status", args) then
@@ -51,7 +38,6 @@ end
 
 ---@type table<string, lofi.Subcommand>
 return {
-  backends = { run = backends },
   status = { run = status },
   log = { run = open_log },
   restart = {

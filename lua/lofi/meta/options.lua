@@ -3,7 +3,7 @@
 
 ---@class lofi.Config
 ---@field auto_play? boolean Play a track as soon as it is finished.
----@field progress? "cmdline"|"none" Where progress is shown: one line at the bottom of the screen, or nowhere; events go on.
+---@field progress? "auto"|"fidget"|"snacks"|"mini"|"notify"|"native"|"cmdline"|"none" Where progress is shown: auto takes what is installed, see |lofi-progress-sinks|; cmdline is one line at the bottom of the screen; none is nowhere, and events go on.
 ---@field ascii? boolean Draw icons and bars with ASCII characters only.
 ---@field icons? lofi.Config.Icons
 ---@field statusline? lofi.Config.Statusline
@@ -34,6 +34,9 @@
 ---@field radio? string Statusline: after what plays, while the radio is on.
 ---@field focus? string Statusline: before the rest of the time to work.
 ---@field recess? string Statusline: before the rest of the break.
+---@field error? string Statusline: before what went wrong.
+---@field favorite? string Library: a favourite.
+---@field latent? string Library: a track whose latent is kept, so that it can be taken up again.
 
 ---@class lofi.Config.Statusline
 ---@field max_title? integer Statusline: the title is cut to this many columns.
