@@ -1,0 +1,69 @@
+"""Compile decoder.c for this processor, once, and load it."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+SOURCE = Path(__file__).with_name("decoder.c")
+FLAGS = ("-O3", "-std=gnu11", "-fPIC", "-shared", "-ffp-contract=fast", "-fno-math-errno", "-fvisibility=hidden")
+TIMEOUT_SEC = 120.0
+
+
+class CannotBuildError(Exception):
+    """There is no compiled step here; the text says why, in a sentence's second half."""
+
+
+def load(folder: Path) -> ctypes.CDLL:
+    """The library, from ``folder`` if it was compiled before. Raises ``CannotBuildError``.
+
+    The name holds a digest of the source, the flags, the compiler and the processor: a folder that moves to another
+    machine, or a changed source, is compiled anew.
+    """
+    compiler = next((path for name in (os.environ.get("CC"), "cc", "gcc", "clang") if name and (path := shutil.which(name))), None)
+    if compiler is None:
+        raise CannotBuildError("no C compiler was found (cc, gcc or clang)")
+    target = "-march=native" if platform.machine() in ("x86_64", "AMD64") else "-mcpu=native"
+    flags = (*FLAGS, target)
+    told = "\0".join((SOURCE.read_text(encoding="utf-8"), *flags, compiler, _processor()))
+    library = folder / f"decoder-{hashlib.sha256(told.encode()).hexdigest()[:16]}.so"
+    if not library.exists():
+        _compile(compiler, flags, library)
+    try:
+        return ctypes.CDLL(str(library))
+    except OSError as error:
+        library.unlink(missing_ok=True)
+        raise CannotBuildError(f"the compiled step does not load ({error})") from error
+
+
+def _compile(compiler: str, flags: tuple[str, ...], library: Path) -> None:
+    try:
+        library.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=library.parent) as scratch:
+            made = Path(scratch) / "decoder.so"
+            done = subprocess.run(
+                [compiler, *flags, "-o", str(made), str(SOURCE), "-lpthread", "-lm"],
+                capture_output=True, text=True, timeout=TIMEOUT_SEC, check=False, stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+            if done.returncode:
+                reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[0]
+                raise CannotBuildError(f"{Path(compiler).name} could not compile it ({reason})")
+            made.replace(library)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise CannotBuildError(f"it could not be compiled ({error})") from error
+
+
+def _processor() -> str:
+    """What the processor can do, as the system tells it."""
+    if sys.platform == "linux":
+        lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
+        told = (line for line in lines if line.startswith(("flags", "Features", "model name", "CPU part")))
+        return "\n".join(sorted(set(told)))
+    return f"{platform.machine()} {platform.processor()}"
