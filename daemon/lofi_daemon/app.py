@@ -74,7 +74,13 @@ class App:
         settings = loaded.settings
         self.leaving = asyncio.Event()
         self.notifier = notify.Notifier()
-        self.library = Library(settings.cache_root, settings.max_cache_bytes, self._notice, self._in_use)
+        self.library = Library(
+            settings.cache_root,
+            settings.max_cache_bytes,
+            self._notice,
+            self._in_use,
+            lambda change: self.notifier.emit("library_changed", change),
+        )
         self.player = Player(
             self._on_player,
             Outputs(settings.player.output, settings.player.device),

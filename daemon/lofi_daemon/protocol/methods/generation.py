@@ -29,6 +29,11 @@ class CancelParams(Struct, frozen=True, forbid_unknown_fields=True):
     job_id: str | None = None
 
 
+class MoveParams(Struct, frozen=True, forbid_unknown_fields=True):
+    job_id: str
+    position: int
+
+
 class UnloadParams(Struct, frozen=True, forbid_unknown_fields=True):
     backend: str | None = None
 
@@ -61,8 +66,12 @@ def add(table: Table, settings: Settings, generation: Generation, jobs: Jobs, en
 
     @table.method("queue_status", NoParams)
     async def queue_status(_: NoParams) -> object:
-        current, pending = jobs.views()
-        return {"current": current, "pending": pending}
+        return _queue(jobs)
+
+    @table.method("queue_move", MoveParams)
+    async def queue_move(params: MoveParams) -> object:
+        jobs.move(params.job_id, params.position)
+        return _queue(jobs)
 
     @table.method("queue_clear", NoParams)
     async def queue_clear(_: NoParams) -> object:
@@ -83,6 +92,11 @@ def add(table: Table, settings: Settings, generation: Generation, jobs: Jobs, en
                 field="backend", expected=list(BACKENDS), got=params.backend,
             )  # fmt: skip
         return {"unloaded": list(await generation.unload(params.backend))}
+
+
+def _queue(jobs: Jobs) -> dict[str, object]:
+    current, pending = jobs.views()
+    return {"current": current, "pending": pending}
 
 
 def _priority(name: str | None) -> Priority:
