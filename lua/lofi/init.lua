@@ -87,8 +87,8 @@ function M.generate(opts, callback)
     end
   end, function(reply)
     announced = true
-    if reply.status == "queued" and require("lofi.config").current.progress ~= "none" then
-      require("lofi.message").say(("queued, %d ahead of it."):format(reply.position))
+    if reply.status == "queued" then
+      require("lofi.progress").queued(reply.job_id, reply.position)
     end
   end)
 end
@@ -292,6 +292,23 @@ function M.backends(callback)
   ask("get_backends", nil, callback)
 end
 
+--- Open the player window, or close it.
+function M.player()
+  require("lofi.player").open()
+end
+
+--- Open the queue.
+function M.queue()
+  require("lofi.queue").open()
+end
+
+--- Choose one of `what` with vim.ui.select; nil asks what first.
+---@param what? "tracks"|"presets"|"playlist"|"backends"|"devices"
+---@param query? string words that tracks must have
+function M.pick(what, query)
+  require("lofi.pick").open(what, query)
+end
+
 --- Any request of the protocol (doc/PROTOCOL.md).
 ---@param method string
 ---@param params? table
@@ -326,4 +343,8 @@ function M.restart()
   end
 end
 
-return M
+return setmetatable(M, {
+  __index = function(_, name)
+    return require("lofi.compat")[name]
+  end,
+})

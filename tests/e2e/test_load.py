@@ -5,7 +5,8 @@ import pytest
 COMMANDS = [
     "Lofi", "LofiGenerate", "LofiPlay", "LofiPause", "LofiResume", "LofiToggle", "LofiStop", "LofiCancel",
     "LofiVolume", "LofiSkip", "LofiPrevious", "LofiSeek", "LofiPlaylist", "LofiLoop", "LofiShuffle", "LofiCrossfade",
-    "LofiRadio", "LofiDevices", "LofiSleep", "LofiFocus", "LofiBackends", "LofiStatus", "LofiLog",
+    "LofiRadio", "LofiDevices", "LofiSleep", "LofiFocus", "LofiBackends", "LofiStatus", "LofiLog", "LofiLibrary",
+    "LofiPlayer", "LofiQueue", "LofiPick", "LofiInstall", "LofiAce",
 ]  # fmt: skip
 
 LOADED = "return vim.iter(package.loaded):map(function(name) return name:find('^lofi') and name end):totable()"
@@ -30,7 +31,8 @@ def test_there_are_plug_maps_and_no_keys_of_ours(open_editor):
     assert {m["lhs"] for m in ours} == {
         f"<Plug>(lofi-{name})"
         for name in ("generate", "play", "pause", "resume", "toggle", "stop", "cancel", "skip", "previous",
-                     "forward", "back", "radio", "playlist", "devices", "volume-up", "volume-down", "status")
+                     "forward", "back", "radio", "playlist", "devices", "volume-up", "volume-down", "status", "library",
+                     "player", "queue", "pick")
     }  # fmt: skip
     assert all(m["noremap"] and m["rhs"].startswith("<Cmd>Lofi ") for m in ours)
 

@@ -1,0 +1,89 @@
+--- :LofiPick: choose a track, a preset, a backend or a device through vim.ui.select, which snacks, mini.pick,
+--- telescope-ui-select and fzf-lua take over.
+local message = require("lofi.message")
+local sources = require("lofi.pick.sources")
+
+local M = {}
+
+--- What there is to pick from, in the order in which it is offered.
+M.NAMES = { "tracks", "presets", "playlist", "backends", "devices" }
+
+local GAP = "  "
+
+--- How each of `items` looks in one line, the columns under each other.
+---@param source lofi.pick.Source
+---@param items table[]
+---@return fun(item: table): string
+function M.formatter(source, items)
+  local widths = {} ---@type integer[]
+  for _, item in ipairs(items) do
+    for column, cell in ipairs(source.cells(item)) do
+      widths[column] = math.max(widths[column] or 0, vim.fn.strdisplaywidth(cell))
+    end
+  end
+  return function(item)
+    local cells = source.cells(item)
+    for column, cell in ipairs(cells) do
+      cells[column] = cell .. (" "):rep((widths[column] or 0) - vim.fn.strdisplaywidth(cell))
+    end
+    return (table.concat(cells, GAP):gsub("%s+$", ""))
+  end
+end
+
+--- Neovim's own select prints the whole list: what is longer than the screen would stop at "-- More --".
+---@return integer
+local function room()
+  local builtin = debug.getinfo(vim.ui.select, "S").source:find("vim/ui%.lua$")
+  return builtin and math.max(vim.o.lines - 4, 1) or math.huge
+end
+
+---@param source lofi.pick.Source
+---@param query string
+---@param items table[]
+---@param total? integer
+local function select(source, query, items, total)
+  if #items == 0 then
+    message.say(query ~= "" and ("no track has “%s” in it."):format(query) or source.none)
+    return
+  end
+  local shown = vim.list_slice(items, 1, math.min(#items, room()))
+  local prompt, all = source.prompt, math.max(total or 0, #items)
+  if #shown < all then
+    prompt = ("%s (the first %d of %d)"):format(prompt, #shown, all)
+  end
+  local opts = { prompt = prompt, kind = source.kind, format_item = M.formatter(source, shown) }
+  vim.ui.select(shown, opts, function(item)
+    if item then
+      source.choose(item)
+    end
+  end)
+end
+
+--- Choose one of `what`, or first what to choose.
+---@param what? "tracks"|"presets"|"playlist"|"backends"|"devices"
+---@param query? string words that tracks must have
+function M.open(what, query)
+  if not what then
+    vim.ui.select(M.NAMES, { prompt = "Pick what?", kind = "lofi" }, function(name)
+      if name then
+        M.open(name)
+      end
+    end)
+    return
+  end
+  local source = sources[what]
+  if not source then
+    local text = "there is nothing to pick under “%s”. There are %s."
+    message.say(text:format(tostring(what), table.concat(M.NAMES, ", ")), vim.log.levels.ERROR)
+    return
+  end
+  source.fetch(query or "", function(err, items, total)
+    if err then
+      require("lofi.command.words").complain(err)
+    else
+      select(source, query or "", items --[[@as table[] ]], total)
+    end
+  end)
+end
+
+return M
