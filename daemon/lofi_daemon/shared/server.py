@@ -121,6 +121,7 @@ class Server:
             log.warning("left without waiting for everything to close")
         finally:
             self._app.engine.kill()
+            self._app.downloads.kill()
             self._seat.give_back()
 
     async def _say_goodbye(self) -> None:
