@@ -39,6 +39,7 @@ from .protocol import notify
 from .protocol.methods import daemon as daemon_methods
 from .protocol.methods import devices as device_methods
 from .protocol.methods import generation as generation_methods
+from .protocol.methods import health as health_methods
 from .protocol.methods import library as library_methods
 from .protocol.methods import models as model_methods
 from .protocol.methods import playback as playback_methods
@@ -135,6 +136,7 @@ class App:
         device_methods.add(table, self.player)
         radio_methods.add(table, self.radio)
         timer_methods.add(table, self.sleep, self.focus)
+        health_methods.add(table, loaded, lambda: self.player.state().device)
         self.dispatcher = Dispatcher(table)
         self.mpris: mpris.Mpris | None = None
         if mpris.wanted(settings.player.mpris):
@@ -143,8 +145,9 @@ class App:
         if self.resume:
             self.resume.begin()
         self._background: set[asyncio.Task[object]] = set()
-        for problem in loaded.problems:
-            self._notice("warn", problem)
+        if shared_log is None:  # else every client is told the problems of its own settings
+            for problem in loaded.problems:
+                self._notice("warn", problem)
 
     async def close(self) -> None:
         """Cancel what runs (saying so), fade the music out, end the worker, close the index."""
