@@ -224,8 +224,10 @@ function M.shut_down()
   end
 end
 
---- The editor leaves. A daemon of its own ends by itself when its stdin does; a shared one plays on.
+--- The editor leaves. A daemon of its own ends by itself when its stdin does; a shared one plays on. What is
+--- requested by listeners of "editor_leaves" is still written, and carried out.
 function M.leave()
+  events.emit("editor_leaves", {})
   if connection then
     connection:close()
     connection = nil
