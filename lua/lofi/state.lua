@@ -38,6 +38,7 @@ local M = {}
 ---@field playback lofi.Playback
 ---@field downloads table<string, lofi.Download> by backend
 ---@field jobs lofi.Job[] in the order they were asked for
+---@field waiting? integer jobs that wait, those of other editors too
 ---@field playlist? lofi.Playlist
 ---@field radio? lofi.RadioState while it is on
 ---@field focus? lofi.Focus while it is on
@@ -264,6 +265,9 @@ local apply = {
   download_progress = function(params)
     M.current.downloads[params.backend] = params
   end,
+  queue_changed = function(params)
+    M.current.waiting = params.pending
+  end,
   volume_changed = function(params)
     M.current.volume = params.level
   end,
@@ -333,6 +337,7 @@ function M.join(status)
     job.state = view == status.generation and "generating" or "queued"
     job.percent = math.max(job.percent, view.percent or 0)
   end
+  M.current.waiting = status.queue and #(status.queue.pending or {}) or nil
   M.on_change()
 end
 
