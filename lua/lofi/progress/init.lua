@@ -24,7 +24,7 @@ end
 --- The sink that the next task is shown by.
 ---@return string name as in setup()
 function M.sink()
-  return sinks.choose().name
+  return sinks.choose(true).name
 end
 
 ---@param job lofi.Job

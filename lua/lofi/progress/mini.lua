@@ -15,8 +15,10 @@ end
 ---@param view lofi.progress.View
 ---@return string
 local function text(view)
-  local body = view.status == "running" and view.title .. "  " .. words.body(view) or words.ending(view)
-  return "lofi: " .. body
+  if view.status == "running" then
+    return ("lofi: %s  %s"):format(view.title, words.body(view))
+  end
+  return "lofi: " .. (view.line or view.title .. ": " .. view.message)
 end
 
 ---@param id integer?

@@ -10,6 +10,8 @@ local M = { name = "notify", needs = "nvim-notify" }
 
 local LAST_MS = 5000 -- nvim-notify's own default; `false` would be taken over from the entry that is replaced
 
+local MAX_COLUMNS, EDGES = 60, 8 -- its windows cut what is wider than the screen
+
 --- noice took vim.notify() over. It hands what it is given to nvim-notify, whose records it stands in for.
 ---@return boolean
 local function through_noice()
@@ -41,7 +43,8 @@ function M.show(entry, view)
   if running then
     timeout = false
   end
-  local record = send(words.body(view), words.level(view), {
+  local text = words.wrap(words.body(view), math.min(MAX_COLUMNS, vim.o.columns - EDGES))
+  local record = send(text, words.level(view), {
     title = "lofi: " .. view.title,
     replace = not entry.closed and entry.record or nil,
     timeout = timeout,

@@ -46,15 +46,16 @@ end
 local missed = {} ---@type table<string, true>
 
 --- The sink of the settings; asked for each task anew, as plugins may be loaded at any time.
+---@param quiet? boolean say nothing of one that is missing
 ---@return lofi.progress.Sink
-function M.choose()
+function M.choose(quiet)
   local wanted = config.current.progress
   if wanted ~= "auto" then
     local sink = M.get(wanted)
     if ready(sink, true) then
       return sink
     end
-    if not missed[wanted] then
+    if not quiet and not missed[wanted] then
       missed[wanted] = true
       local text = "progress = “%s” needs %s; until it is there progress is shown in the last line."
       message.say(text:format(wanted, sink.needs), vim.log.levels.WARN)

@@ -4,6 +4,8 @@ local words = require("lofi.progress.words")
 ---@type lofi.progress.Sink
 local M = { name = "snacks", needs = "snacks.nvim" }
 
+local WIDTH_SHARE, MIN_COLUMNS, EDGES = 0.4, 40, 4 -- of its windows, which cut longer lines
+
 local count = 0
 
 ---@param asked boolean
@@ -28,7 +30,8 @@ function M.show(id, view)
   if view.status == "running" then
     keep = false -- no timeout; the end has the user's own
   end
-  require("snacks").notifier.notify(words.body(view), words.level(view), {
+  local columns = math.max(math.floor(vim.o.columns * WIDTH_SHARE), MIN_COLUMNS) - EDGES
+  require("snacks").notifier.notify(words.wrap(words.body(view), columns), words.level(view), {
     id = id,
     title = "lofi: " .. view.title,
     timeout = keep,

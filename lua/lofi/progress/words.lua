@@ -33,6 +33,24 @@ function M.body(view)
   return #parts > 0 and table.concat(parts, "  ") or "…"
 end
 
+--- `text` in lines of at most `columns` where words allow it, for windows that cut what is too long.
+---@param text string
+---@param columns integer
+---@return string
+function M.wrap(text, columns)
+  local lines, line = {}, ""
+  for word in text:gmatch("%S+") do
+    local longer = line == "" and word or line .. " " .. word
+    if line ~= "" and vim.fn.strdisplaywidth(longer) > columns then
+      table.insert(lines, line)
+      longer = word
+    end
+    line = longer
+  end
+  table.insert(lines, line)
+  return table.concat(lines, "\n")
+end
+
 --- The end in one line.
 ---@param view lofi.progress.View
 ---@return string
