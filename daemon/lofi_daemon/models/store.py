@@ -55,7 +55,7 @@ def hub_home(environ: Mapping[str, str] = os.environ) -> Path:
 def look(weights: Weights, root: Path, cache: Path | None = None) -> Found:
     """``root``: see ``root_of``; ``cache``: see ``hub_cache``."""
     cache = hub_cache() if cache is None else cache
-    found = [_look(part, root, cache) for part in weights.parts]
+    found = [look_part(part, root, cache) for part in weights.parts]
     here = sum(one.here for one in found)
     sizes = [one.size for one in found if one.size is not None]
     size = sum(sizes) if len(sizes) == len(found) else None
@@ -64,7 +64,8 @@ def look(weights: Weights, root: Path, cache: Path | None = None) -> Found:
     return Found("partial" if here else "absent", here, size, found[0].commit)
 
 
-def _look(part: Part, root: Path, cache: Path) -> Found:
+def look_part(part: Part, root: Path, cache: Path) -> Found:
+    """As ``look``, of one part."""
     folder = root / part.folder
     lock = read_lock(folder)
     if lock and lock.covers(part) and is_whole(lock, folder):
