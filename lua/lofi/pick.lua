@@ -37,19 +37,31 @@ local function room()
   return builtin and math.max(vim.o.lines - 4, 1) or math.huge
 end
 
+--- What `fetch` calls when it is done: `show` where there is something to choose from, else a sentence.
 ---@param source lofi.pick.Source
----@param query string
----@param items table[]
----@param total? integer
-local function select(source, query, items, total)
-  if #items == 0 then
-    message.say(query ~= "" and ("no track has “%s” in it."):format(query) or source.none)
-    return
+---@param query? string
+---@param show fun(items: table[], total: integer)
+---@return lofi.pick.Done
+function M.or_say(source, query, show)
+  return function(err, items, total)
+    if err then
+      require("lofi.command.words").complain(err)
+    elseif #items > 0 then
+      show(items, math.max(total or 0, #items))
+    else
+      message.say(query and query ~= "" and ("no track has “%s” in it."):format(query) or source.none)
+    end
   end
+end
+
+---@param source lofi.pick.Source
+---@param items table[]
+---@param total integer
+local function select(source, items, total)
   local shown = vim.list_slice(items, 1, math.min(#items, room()))
-  local prompt, all = source.prompt, math.max(total or 0, #items)
-  if #shown < all then
-    prompt = ("%s (the first %d of %d)"):format(prompt, #shown, all)
+  local prompt = source.prompt
+  if #shown < total then
+    prompt = ("%s (the first %d of %d)"):format(prompt, #shown, total)
   end
   local opts = { prompt = prompt, kind = source.kind, format_item = M.formatter(source, shown) }
   vim.ui.select(shown, opts, function(item)
@@ -77,13 +89,12 @@ function M.open(what, query)
     message.say(text:format(tostring(what), table.concat(M.NAMES, ", ")), vim.log.levels.ERROR)
     return
   end
-  source.fetch(query or "", function(err, items, total)
-    if err then
-      require("lofi.command.words").complain(err)
-    else
-      select(source, query or "", items --[[@as table[] ]], total)
-    end
-  end)
+  source.fetch(
+    query or "",
+    M.or_say(source, query, function(items, total)
+      select(source, items, total)
+    end)
+  )
 end
 
 return M

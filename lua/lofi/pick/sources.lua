@@ -92,7 +92,7 @@ local tracks = {
         { "Seed", track.seed },
         { "Tempo", params.bpm },
         { "Key", params.keyscale },
-        { "Made", (track.created_at or ""):sub(1, 16):gsub("T", " ") .. "" },
+        { "Made", (track.created_at or ""):sub(1, 10) },
         { "Favourite", track.favorite and "yes" or nil },
         { "Track", track.id:sub(1, 12) },
         { "File", track.path and vim.fn.fnamemodify(track.path, ":~") },
