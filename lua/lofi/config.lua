@@ -51,6 +51,9 @@ end
 ---@type lofi.config.Resolved
 M.current = with_defaults({})
 
+---@type string[] what did not fit in the last setup(), for :checkhealth
+M.problems = {}
+
 ---@type table<string, any> what the user set of the daemon's settings
 local daemon_settings = {}
 
@@ -114,7 +117,7 @@ function M.set(opts)
     opts = {}
   end
   collect(opts, "", given, problems)
-  M.current = with_defaults(given)
+  M.current, M.problems = with_defaults(given), problems
   daemon_settings = {}
   for name, value in pairs(given) do
     if by_name[name].daemon then

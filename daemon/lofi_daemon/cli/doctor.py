@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from .parser import Adder
 
 MARKS = {"ok": ("ok", "32"), "info": ("info", "36"), "warn": ("warn", "33"), "error": ("ERROR", "31")}
-WITHIN_SEC = 60.0
 
 
 def add(adder: Adder) -> None:
@@ -29,6 +28,9 @@ def add(adder: Adder) -> None:
         description="Check Neovim, the daemon, Python, the library, sound, the backends and the GPU, and list every\n"
         "setting with where it came from; what :checkhealth lofi says in the editor. Exits with 1 if\n"
         "something keeps music from being made.",
+    )
+    parser.add_argument(
+        "--within", type=float, default=60.0, metavar="SECONDS", help="give up what takes longer (default 60)"
     )
     parser.set_defaults(run=run)
 
@@ -41,12 +43,12 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
         from ..health import libraries
         from ..health.commands import Installation
 
-        return _tell_all(libraries.look(Installation.here(), WITHIN_SEC), None, context)
+        return _tell_all(libraries.look(Installation.here(), arguments.within), None, context)
     loaded = config.load(context.settings, backends=tuple(BACKENDS))
-    return _tell_all(examine(context, loaded), loaded, context)
+    return _tell_all(examine(context, loaded, arguments.within), loaded, context)
 
 
-def examine(context: Context, loaded: Loaded) -> Iterator[Finding]:
+def examine(context: Context, loaded: Loaded, within_sec: float) -> Iterator[Finding]:
     """Every finding, as it is made; none raises."""
     from ..client import default_log
     from ..health import answers, neovim
@@ -54,13 +56,13 @@ def examine(context: Context, loaded: Loaded) -> Iterator[Finding]:
     from ..health.examine import SECTIONS, Circumstances, Section
     from ..health.examine import examine as examine_sections
 
-    daemon = partial(answers.look, context.connect(), default_log(), Installation.here(), loaded.problems, WITHIN_SEC)
+    daemon = partial(answers.look, context.connect(), default_log(), Installation.here(), loaded.problems, within_sec)
     sections: dict[str, Section] = {
         "Neovim": lambda c: neovim.look(neovim.find_nvim(), c.environ),
         "Daemon": lambda c: daemon(),
         **SECTIONS,
     }
-    yield from examine_sections(Circumstances(loaded, WITHIN_SEC, setup=context.settings), sections)
+    yield from examine_sections(Circumstances(loaded, within_sec, setup=context.settings), sections)
 
 
 def _tell_all(findings: Iterator[Finding], loaded: Loaded | None, context: Context) -> int:

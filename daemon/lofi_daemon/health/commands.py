@@ -53,22 +53,41 @@ class Installation:
         return cls(root if has_makefile else None, Path(sys.prefix), Path(sys.executable))
 
     def again(self) -> str:
-        """Installs everything anew."""
-        if self._by_make():
-            return f"make -C {shown(self.root)} clean install"
-        return f"{self.pip()} install --force-reinstall {self._package('')}"
+        """Installs everything anew, with the extras that were chosen."""
+        if not self._by_make():
+            return f"{self.pip()} install --force-reinstall {self._package('')}"
+        extras = ",".join(self._chosen_extras())
+        return self._make(f"clean install{f' EXTRAS={extras}' if extras else ''}")
 
     def with_extra(self, name: str) -> str:
         """Adds the Python packages of the extra ``name``."""
+        return (
+            self._make(f"install EXTRAS={name}") if self._by_make() else f"{self.pip()} install {self._package(name)}"
+        )
+
+    def with_torch(self, build: str) -> str:
+        """Takes another build of PyTorch: "default" is that of pip's index, else a folder of download.pytorch.org."""
         if self._by_make():
-            return f"make -C {shown(self.root)} install EXTRAS={name}"
-        return f"{self.pip()} install {self._package(name)}"
+            return self._make(f"install TORCH={build}")
+        index = "" if build == "default" else f" --index-url https://download.pytorch.org/whl/{build}"
+        return f"{self.pip()} install --force-reinstall torch{index}"
 
     def pip(self) -> str:
         return f"{shown(self.python)} -m pip"
 
+    def _make(self, what: str) -> str:
+        elsewhere = "" if self.root and self.prefix == self.root / ".venv" else f" VENV={shown(self.prefix)}"
+        return f"make -C {shown(self.root)} {what}{elsewhere}"
+
     def _by_make(self) -> bool:
-        return self.root is not None and self.prefix == self.root / ".venv"
+        """Whether scripts/install.sh made it, and so can change it."""
+        return self.root is not None and (self.prefix / ".installed").exists()
+
+    def _chosen_extras(self) -> list[str]:
+        try:
+            return (self.prefix / ".extras").read_text(encoding="ascii").split()
+        except (OSError, UnicodeDecodeError):
+            return []
 
     def _package(self, extra: str) -> str:
         brackets = f"[{extra}]" if extra else ""

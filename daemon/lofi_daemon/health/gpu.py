@@ -109,10 +109,10 @@ def _torch(
         )
         return
     if answer.problem:
-        again = ("Install it again: " + _reinstall(build, installation),)
-        yield _find("warn", f"{build} does not load: {answer.problem}", again)
+        again = f"{installation.pip()} install --force-reinstall torch"
+        yield _find("warn", f"{build} does not load: {answer.problem}", (f"Install it again: {again}",))
         return
-    seen = str(json.loads(answer.out or '""'))
+    seen = str(json.loads(answer.out.strip().rpartition("\n")[2] or '""'))
     makers = {card.maker for card in cards}
     if seen:
         yield _find("ok", f"{build} sees {seen}")
@@ -122,14 +122,14 @@ def _torch(
         yield _find(
             "warn",
             f"An NVIDIA GPU is there, but {build} is no build for it: neural backends use the CPU",
-            ("Install the CUDA build: " + _reinstall(build, installation),),
+            (f"Install the CUDA build: {installation.with_torch('default')}",),
         )
     elif makers == {"amd"} and build.hip is None:
+        rocm = installation.with_torch("rocmX.Y")
         yield _find(
             "warn",
             f"An AMD GPU is there, but {build} is no build for it: neural backends use the CPU",
-            ("Install the ROCm build, with the index that https://pytorch.org/get-started/locally names: "
-             f"{installation.pip()} install --force-reinstall torch --index-url …",),
+            (f"Install the ROCm build (X.Y as https://pytorch.org/get-started/locally has it): {rocm}",),
         )  # fmt: skip
     elif needs := _newer_driver(build, cards):
         yield _find("warn", needs, ("Upgrade the NVIDIA driver: https://www.nvidia.com/drivers",))
@@ -149,8 +149,3 @@ def _newer_driver(build: TorchBuild, cards: Sequence[Card]) -> str | None:
         if wanted and card.maker == "nvidia" and major.isdigit() and int(major) < wanted:
             return f"{build} needs NVIDIA's driver {wanted} or newer, and {card.driver} is installed"
     return None
-
-
-def _reinstall(build: TorchBuild, installation: Installation) -> str:
-    version = "" if build.version == "unknown" else "==" + build.version.partition("+")[0]
-    return f"{installation.pip()} install --force-reinstall torch{version}"
