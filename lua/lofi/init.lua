@@ -309,6 +309,13 @@ function M.pick(what, query)
   require("lofi.pick").open(what, query)
 end
 
+--- Install what a backend needs, upgrade or uninstall; see |:LofiInstall|. `callback` is called at its end.
+---@param what "synth"|"musicgen"|"acestep"|"all"|"upgrade"|"uninstall"
+---@param callback? fun(err: lofi.Error?, result: { what: string, venv: string }?)
+function M.install(what, callback)
+  require("lofi.install").run(what, callback or complain)
+end
+
 --- Any request of the protocol (doc/PROTOCOL.md).
 ---@param method string
 ---@param params? table
@@ -325,15 +332,19 @@ function M.on(event, listener)
   return require("lofi.events").on(event, listener)
 end
 
---- Text for a statusline, "" when nothing goes on. `escape` doubles percent signs, for places that expand items.
----@param opts? { escape?: boolean }
+--- Text for a statusline, "" when nothing goes on; see |lofi-statusline|.
+---@param opts? lofi.StatuslineOpts
 ---@return string
 function M.statusline(opts)
-  if not wired then
-    return ""
-  end
-  local text = require("lofi.statusline").text()
-  return opts and opts.escape and (text:gsub("%%", "%%%%")) or text
+  return wired and require("lofi.statusline").text(opts) or ""
+end
+
+--- The same as a table, for statuslines that draw themselves; see |lofi-statusline|.
+---@param opts? lofi.StatuslineOpts
+---@return lofi.Info
+function M.info(opts)
+  return wired and require("lofi.statusline").info(opts)
+    or { state = "stopped", text = "", icon = "", radio = false }
 end
 
 --- End the daemon, for all editors that share it; the next command starts it again.
