@@ -79,11 +79,20 @@ end
 ---@param surface lofi.ui.Surface
 ---@param rows lofi.ui.Row[] at least one
 function Rows:show(surface, rows)
-  local old, texts, paints = self.texts, {}, {} ---@type string[], string[], lofi.ui.Paint[][]
+  local texts = {} ---@type string[]
+  self.paints = {}
   for i, row in ipairs(rows) do
-    texts[i], paints[i] = flatten(row)
+    texts[i], self.paints[i] = flatten(row)
   end
-  self.texts, self.paints = texts, paints
+  self:write(surface, texts)
+end
+
+--- The same for lines whose colours are known elsewhere.
+---@param surface lofi.ui.Surface
+---@param texts string[] at least one
+function Rows:write(surface, texts)
+  local old = self.texts
+  self.texts = texts
   local first, last, old_last = 1, #texts, #old
   while first <= math.min(last, old_last) and texts[first] == old[first] do
     first = first + 1
