@@ -138,7 +138,7 @@ def test_how_large_it_is_stands_before_what_is_fetched(plugin):
 @pytest.mark.parametrize(
     ("said", "sentence"),
     [
-        ("WARNING: Retrying after connection broken by 'NewConnectionError(...)'", "The package index cannot be reached"),
+        ("WARNING: Retrying after 'NewConnectionError(...)'", "The package index cannot be reached"),
         ("ERROR: Could not install packages: [Errno 28] No space left on device", "The disk is full"),
         ("ERROR: No matching distribution found for soxr", "No matching distribution found for soxr"),
     ],
