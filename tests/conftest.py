@@ -21,6 +21,8 @@ XDG = {
 def isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
     for name in [name for name in os.environ if name.startswith(("LOFI_", "ACE_LATENT_", "XDG_", "DBUS_"))]:
         patch.delenv(name)
+    for name in ("COLUMNS", "LINES"):  # the terminal that runs the tests is not the one under test
+        patch.delenv(name, raising=False)
     patch.setenv("HOME", str(home))
     for name, folder in XDG.items():
         patch.setenv(name, str(home / folder))

@@ -19,6 +19,7 @@ from .jobs.job import JobCompleted, JobEvent, JobStreaming
 from .jobs.lifecycle import Jobs
 from .library.room import Library
 from .model import NoticeLevel, Track
+from .models.manager import Downloads
 from .mpris import room as mpris
 from .mpris.view import View, view
 from .player.events import (
@@ -38,7 +39,9 @@ from .protocol import notify
 from .protocol.methods import daemon as daemon_methods
 from .protocol.methods import devices as device_methods
 from .protocol.methods import generation as generation_methods
+from .protocol.methods import health as health_methods
 from .protocol.methods import library as library_methods
+from .protocol.methods import models as model_methods
 from .protocol.methods import playback as playback_methods
 from .protocol.methods import playlist as playlist_methods
 from .protocol.methods import radio as radio_methods
@@ -74,7 +77,13 @@ class App:
         settings = loaded.settings
         self.leaving = asyncio.Event()
         self.notifier = notify.Notifier()
-        self.library = Library(settings.cache_root, settings.max_cache_bytes, self._notice, self._in_use)
+        self.library = Library(
+            settings.cache_root,
+            settings.max_cache_bytes,
+            self._notice,
+            self._in_use,
+            lambda change: self.notifier.emit("library_changed", change),
+        )
         self.player = Player(
             self._on_player,
             Outputs(settings.player.output, settings.player.device),
@@ -92,6 +101,7 @@ class App:
         self.generation = Generation(
             settings, self.jobs, self.library, self.engine, limits.load(settings.limit_hook), self._notice
         )
+        self.downloads = Downloads(settings, self.notifier.emit, self._notice)
         self._hushed = self._quiet_hours(settings.player.quiet_hours)
         self.streaming = Streaming(self.player, self._play, self._may_start, asyncio.get_running_loop().time)
         self.radio = self._make_radio(loaded)
@@ -118,13 +128,15 @@ class App:
             self.leaving.set,
             shared_log,
         )
-        generation_methods.add(table, settings, self.generation, self.jobs, self.engine)
+        generation_methods.add(table, self.generation, self.jobs)
+        model_methods.add(table, settings, self.downloads, self.engine)
         library_methods.add(table, self.library)
         playback_methods.add(table, self.library, self.player)
         playlist_methods.add(table, self.library, self.player)
         device_methods.add(table, self.player)
         radio_methods.add(table, self.radio)
         timer_methods.add(table, self.sleep, self.focus)
+        health_methods.add(table, loaded, lambda: self.player.state().device)
         self.dispatcher = Dispatcher(table)
         self.mpris: mpris.Mpris | None = None
         if mpris.wanted(settings.player.mpris):
@@ -133,8 +145,9 @@ class App:
         if self.resume:
             self.resume.begin()
         self._background: set[asyncio.Task[object]] = set()
-        for problem in loaded.problems:
-            self._notice("warn", problem)
+        if shared_log is None:  # else every client is told the problems of its own settings
+            for problem in loaded.problems:
+                self._notice("warn", problem)
 
     async def close(self) -> None:
         """Cancel what runs (saying so), fade the music out, end the worker, close the index."""
@@ -143,15 +156,15 @@ class App:
         self.jobs.close()
         if self.resume:
             await self.resume.close()
-        await asyncio.gather(self.player.close(), self.engine.close())
+        await asyncio.gather(self.player.close(), self.engine.close(), self.downloads.close())
         if self.mpris:
             await self.mpris.close()
         await self.library.close()
 
     def is_needed(self) -> bool:
-        """Whether it works, plays, or is in a focus break after which the music comes back."""
+        """Whether it works, fetches, plays, or is in a focus break after which the music comes back."""
         playing = self.player.state().state == "playing"
-        return bool(self.jobs.live()) or playing or self.focus.state().active
+        return bool(self.jobs.live()) or self.downloads.active or playing or self.focus.state().active
 
     def _quiet_hours(self, setting: str) -> Callable[[], bool]:
         try:
@@ -319,6 +332,7 @@ async def serve_stdio(loaded: config.Loaded, source: int, sink: int, worker: tup
         log.warning("left without waiting for everything to close")
     finally:
         app.engine.kill()
+        app.downloads.kill()
         transport.flush(0.2)
 
 

@@ -40,6 +40,13 @@ local function forget()
   state.reset()
 end
 
+--- Say that the daemon failed, once for all who waited for it.
+---@param text string
+local function tell(text)
+  state.fail("lofi-daemon", text)
+  message.say(text, vim.log.levels.ERROR)
+end
+
 ---@param dead lofi.Connection
 ---@param how lofi.rpc.Exit
 local function on_exit(dead, how)
@@ -54,12 +61,8 @@ local function on_exit(dead, how)
   if how.answered then
     deaths = 0
     if how.code ~= 0 or was_busy then
-      message.say(
-        ("the daemon stopped (%s); the next command starts it again. :LofiLog says more."):format(
-          describe(how)
-        ),
-        vim.log.levels.ERROR
-      )
+      local text = "the daemon stopped (%s); the next command starts it again. :LofiLog says more."
+      tell(text:format(describe(how)))
     end
     return
   end
@@ -68,10 +71,7 @@ local function on_exit(dead, how)
   local wait_sec = deaths > 1 and math.min(2 ^ deaths, MAX_WAIT_SEC) or 0
   not_before = vim.uv.now() + wait_sec * 1000
   local words = last_words ~= "" and ": " .. last_words or ""
-  message.say(
-    ("the daemon does not start (%s)%s. :LofiLog says more."):format(describe(how), words),
-    vim.log.levels.ERROR
-  )
+  tell(("the daemon does not start (%s)%s. :LofiLog says more."):format(describe(how), words))
 end
 
 local told = {} ---@type table<string, true>
@@ -224,8 +224,10 @@ function M.shut_down()
   end
 end
 
---- The editor leaves. A daemon of its own ends by itself when its stdin does; a shared one plays on.
+--- The editor leaves. A daemon of its own ends by itself when its stdin does; a shared one plays on. What is
+--- requested by listeners of "editor_leaves" is still written, and carried out.
 function M.leave()
+  events.emit("editor_leaves", {})
   if connection then
     connection:close()
     connection = nil

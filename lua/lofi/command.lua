@@ -51,24 +51,25 @@ local function names()
   return list
 end
 
---- The words after :Lofi.
+--- The words after :Lofi. Those that begin with no subcommand are a prompt; one word that is nearly a subcommand is
+--- made music of as well, but told.
 ---@param line string
 function M.run(line)
-  local sub, args = vim.trim(line):match("^(%S*)%s*(.*)$")
+  line = vim.trim(line)
+  local sub, args = line:match("^(%S*)%s*(.*)$")
   if sub == "" then
     sub = "status"
   end
   local found = subcommand(sub)
-  if not found then
-    local nearest = schema.nearest(sub, names())
-    local hint = nearest and ("; perhaps “%s”?"):format(nearest) or "."
-    words.say(
-      ("there is no :Lofi %s%s There are %s."):format(sub, hint, table.concat(names(), ", ")),
-      words.ERROR
-    )
+  if found then
+    found.run(args)
     return
   end
-  found.run(args)
+  local nearest = args == "" and schema.nearest(sub, names(), 1)
+  if nearest then
+    words.say(("composing “%s”; perhaps you meant :Lofi %s? :LofiCancel ends it."):format(sub, nearest))
+  end
+  require("lofi.command.generation").prompt.run(line)
 end
 
 --- Completions of the last word before the cursor, for :Lofi and for the commands named after a subcommand.
@@ -88,7 +89,7 @@ function M.complete(_, line, cursor)
   elseif sub then
     sub = words.starting_with(sub, names())[1] -- commands may be typed short: LofiGen
   end
-  local found = subcommand(sub)
+  local found = subcommand(sub) or (own == "" and require("lofi.command.generation").prompt)
   return found and found.complete and found.complete(before) or {}
 end
 

@@ -7,6 +7,7 @@ local M = {}
 ---@class lofi.config.Entry: lofi.schema.Entry
 ---@field daemon? boolean belongs to the daemon (lofi.options.daemon)
 ---@field ascii? string the default with `ascii = true`
+---@field reads? table<string, string> values of the first lofi.nvim → those of now
 
 ---@type lofi.config.Entry[]
 M.schema = vim.list_extend({}, require("lofi.options.plugin"))
@@ -21,6 +22,9 @@ local by_name = {}
 local groups = {}
 for _, entry in ipairs(M.schema) do
   by_name[entry.name] = entry
+  for _, alias in ipairs(entry.alias or {}) do
+    by_name[alias] = entry
+  end
   local group = entry.name:match("^([^.]+)%.")
   if group then
     groups[group] = true
@@ -47,13 +51,18 @@ end
 ---@type lofi.config.Resolved
 M.current = with_defaults({})
 
+---@type string[] what did not fit in the last setup(), for :checkhealth
+M.problems = {}
+
 ---@type table<string, any> what the user set of the daemon's settings
 local daemon_settings = {}
 
 ---@param path string
 ---@return string
 local function unknown(path)
-  local names = vim.tbl_keys(by_name)
+  local names = vim.tbl_map(function(entry)
+    return entry.name
+  end, M.schema)
   table.sort(names)
   local nearest = schema.nearest(path, names)
   return ("setup(): there is no option “%s”%s; see :help lofi-options"):format(
@@ -75,11 +84,12 @@ local function collect(opts, prefix, given, problems)
     local value, path = opts[key], prefix .. tostring(key)
     local entry = by_name[path]
     if entry then
-      if schema.check(entry, value) then
-        given[path] = value
-      else
+      value = entry.reads and entry.reads[value] or value
+      if not schema.check(entry, value) then
         local problem = "setup(): %s must be %s, not %s; the default is used"
         table.insert(problems, problem:format(path, schema.expects(entry), schema.show(value)))
+      elseif path == entry.name or given[entry.name] == nil then -- an old name gives way to the one of now
+        given[entry.name] = value
       end
     elseif groups[path] and type(value) == "table" then
       collect(value, path .. ".", given, problems)
@@ -107,7 +117,7 @@ function M.set(opts)
     opts = {}
   end
   collect(opts, "", given, problems)
-  M.current = with_defaults(given)
+  M.current, M.problems = with_defaults(given), problems
   daemon_settings = {}
   for name, value in pairs(given) do
     if by_name[name].daemon then

@@ -30,6 +30,18 @@ M.AUTOCOMMANDS = {
   daemon_exited = "LofiExit",
 }
 
+--- The names under which the first lofi.nvim knew its events.
+M.EVENTS = {
+  GENERATION_START = "generation_start",
+  GENERATION_PROGRESS = "generation_progress",
+  GENERATION_COMPLETE = "generation_complete",
+  GENERATION_ERROR = "generation_error",
+  DOWNLOAD_PROGRESS = "download_progress",
+}
+
+--- A name that has changed since → the one of now.
+local RENAMED = { generation_start = "generation_started" }
+
 ---@type table<string, fun(data: table)[]>
 local listeners = {}
 
@@ -38,14 +50,23 @@ local listeners = {}
 ---@param listener fun(data: table)
 ---@return fun() off ends it
 function M.on(event, listener)
+  event = RENAMED[event] or event
   listeners[event] = listeners[event] or {}
   table.insert(listeners[event], listener)
   return function()
-    for i, known in ipairs(listeners[event]) do
-      if known == listener then
-        table.remove(listeners[event], i)
-        return
-      end
+    M.off(event, listener)
+  end
+end
+
+--- End what `on` began.
+---@param event string
+---@param listener fun(data: table)
+function M.off(event, listener)
+  local known = listeners[RENAMED[event] or event] or {}
+  for i, one in ipairs(known) do
+    if one == listener then
+      table.remove(known, i)
+      return
     end
   end
 end

@@ -87,8 +87,8 @@ function M.generate(opts, callback)
     end
   end, function(reply)
     announced = true
-    if reply.status == "queued" and require("lofi.config").current.progress ~= "none" then
-      require("lofi.message").say(("queued, %d ahead of it."):format(reply.position))
+    if reply.status == "queued" then
+      require("lofi.progress").queued(reply.job_id, reply.position)
     end
   end)
 end
@@ -292,6 +292,30 @@ function M.backends(callback)
   ask("get_backends", nil, callback)
 end
 
+--- Open the player window, or close it.
+function M.player()
+  require("lofi.player").open()
+end
+
+--- Open the queue.
+function M.queue()
+  require("lofi.queue").open()
+end
+
+--- Choose one of `what` with vim.ui.select; nil asks what first.
+---@param what? "tracks"|"presets"|"playlist"|"backends"|"devices"
+---@param query? string words that tracks must have
+function M.pick(what, query)
+  require("lofi.pick").open(what, query)
+end
+
+--- Install what a backend needs, upgrade or uninstall; see |:LofiInstall|. `callback` is called at its end.
+---@param what "synth"|"musicgen"|"acestep"|"all"|"upgrade"|"uninstall"
+---@param callback? fun(err: lofi.Error?, result: { what: string, venv: string }?)
+function M.install(what, callback)
+  require("lofi.install").run(what, callback or complain)
+end
+
 --- Any request of the protocol (doc/PROTOCOL.md).
 ---@param method string
 ---@param params? table
@@ -308,15 +332,19 @@ function M.on(event, listener)
   return require("lofi.events").on(event, listener)
 end
 
---- Text for a statusline, "" when nothing goes on. `escape` doubles percent signs, for places that expand items.
----@param opts? { escape?: boolean }
+--- Text for a statusline, "" when nothing goes on; see |lofi-statusline|.
+---@param opts? lofi.StatuslineOpts
 ---@return string
 function M.statusline(opts)
-  if not wired then
-    return ""
-  end
-  local text = require("lofi.statusline").text()
-  return opts and opts.escape and (text:gsub("%%", "%%%%")) or text
+  return wired and require("lofi.statusline").text(opts) or ""
+end
+
+--- The same as a table, for statuslines that draw themselves; see |lofi-statusline|.
+---@param opts? lofi.StatuslineOpts
+---@return lofi.Info
+function M.info(opts)
+  return wired and require("lofi.statusline").info(opts)
+    or { state = "stopped", text = "", icon = "", radio = false }
 end
 
 --- End the daemon, for all editors that share it; the next command starts it again.
@@ -326,4 +354,8 @@ function M.restart()
   end
 end
 
-return M
+return setmetatable(M, {
+  __index = function(_, name)
+    return require("lofi.compat")[name]
+  end,
+})

@@ -9,6 +9,11 @@ local state = require("lofi.state")
 
 local M = {}
 
+--- What makes the music of this editor where a request names nothing, as :LofiPick backends chose; nil = the
+--- settings decide.
+---@type string?
+M.backend = nil
+
 ---@alias lofi.GenerateCallback fun(err: lofi.Error?, result: lofi.Generated?)
 
 local waiting = {} ---@type table<string, lofi.GenerateCallback[]> by job id
@@ -85,6 +90,7 @@ function M.generate(opts, callback, accepted)
   end
   local id = new_id()
   params.job_id = id
+  params.backend = params.backend or M.backend
   if params.auto_play == nil then
     params.auto_play = config.current.auto_play
   end

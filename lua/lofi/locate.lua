@@ -15,6 +15,17 @@ local function in_venv(venv)
   return vim.fs.joinpath(venv, windows and "Scripts/lofi-daemon.exe" or "bin/lofi-daemon")
 end
 
+--- Where `make install` puts the environment that the daemon runs in: into the plugin's folder, or where that cannot
+--- be written into stdpath('data').
+---@return string
+function M.venv()
+  local own = vim.fs.joinpath(M.root, ".venv")
+  if vim.fn.isdirectory(own) == 1 or vim.uv.fs_access(M.root, "W") then
+    return own
+  end
+  return vim.fs.joinpath(vim.fn.stdpath("data") --[[@as string]], "lofi.nvim", "venv")
+end
+
 --- The programs that are tried, in order, with the words that say where they come from.
 ---@return { path: string, from: string }[]
 function M.candidates()
@@ -29,7 +40,9 @@ end
 --- The command that installs the daemon.
 ---@return string
 function M.install_command()
-  return "make -C " .. vim.fn.fnamemodify(M.root, ":~") .. " install"
+  local venv = M.venv()
+  local elsewhere = venv ~= vim.fs.joinpath(M.root, ".venv") and " VENV=" .. venv or ""
+  return "make -C " .. vim.fn.fnamemodify(M.root, ":~") .. " install" .. elsewhere
 end
 
 --- The words that start the daemon, without flags.
@@ -51,7 +64,8 @@ function M.daemon()
       return { candidate.path }, candidate.from
     end
   end
-  return nil, ("lofi-daemon is not installed; run `%s`, then try again."):format(M.install_command())
+  return nil,
+    ("lofi-daemon is not installed; run `%s` or :LofiInstall, then try again."):format(M.install_command())
 end
 
 return M

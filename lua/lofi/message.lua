@@ -19,6 +19,7 @@ local HIGHLIGHT = {
 local held_until = 0 -- vim.uv.now(): a problem stays on screen so long
 
 local queue = {} ---@type lofi.Message[]
+local waiting = {} ---@type fun()[] for a line to write on
 local flushing = false
 
 ---@param text string
@@ -65,7 +66,7 @@ end
 --- Columns of the last line that a message may fill. Neovim draws the ruler of a floating window there without
 --- counting it in v:echospace.
 ---@return integer
-local function last_line_room()
+function M.room()
   local floating = vim.api.nvim_win_get_config(0).relative ~= ""
   return floating and vim.o.ruler and math.min(vim.v.echospace, vim.o.columns - RULER_COLUMNS)
     or vim.v.echospace
@@ -77,7 +78,7 @@ end
 ---@return string
 function M.fit(text, tail)
   tail = tail or ""
-  local room = math.max(last_line_room() - vim.fn.strdisplaywidth(tail), 10)
+  local room = math.max(M.room() - vim.fn.strdisplaywidth(tail), 10)
   if not on_screen() or vim.fn.strdisplaywidth(text) <= room then
     return text .. tail
   end
@@ -122,7 +123,7 @@ end
 
 function flush()
   flushing = false
-  if #queue == 0 then
+  if #queue == 0 and #waiting == 0 then
     return
   end
   if not M.line_is_free() then
@@ -133,8 +134,14 @@ function flush()
     return
   end
   vim.api.nvim_create_augroup("lofi.message", { clear = true })
-  local batch = queue
-  queue = {}
+  local batch, calls = queue, waiting
+  queue, waiting = {}, {}
+  for _, call in ipairs(calls) do
+    call()
+  end
+  if #batch == 0 then
+    return
+  end
   if not notify_is_builtin() then
     for _, message in ipairs(batch) do
       vim.notify(message.text, message.level, { title = "lofi.nvim" })
@@ -163,6 +170,17 @@ function M.say(text, level)
     log.write("message", text)
   end
   table.insert(queue, { text = text, level = level })
+  flush_soon()
+end
+
+--- Call `run` when the last line may be written on: now, or after the user has typed a command.
+---@param run fun()
+function M.when_free(run)
+  if M.line_is_free() then
+    run()
+    return
+  end
+  table.insert(waiting, run)
   flush_soon()
 end
 

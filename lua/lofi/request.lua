@@ -233,6 +233,23 @@ function M.parse(line)
   return opts
 end
 
+--- The words after :Lofi, as the first lofi.nvim read them: a whole number at their end is the length in seconds,
+--- where it can be one; else it belongs to the prompt ("piano 1980").
+---@param line string
+---@return table? opts, lofi.Error? err
+function M.sentence(line)
+  local opts, err = M.parse(line)
+  if not opts then
+    return nil, err
+  end
+  local prompt, seconds = (opts.prompt or ""):match("^(.-)[%s,]*%s(%d+)$")
+  seconds = tonumber(seconds)
+  if seconds and seconds >= 5 and seconds <= 600 and prompt ~= "" and not opts.duration_sec then
+    opts.prompt, opts.duration_sec = prompt, seconds
+  end
+  return opts
+end
+
 --- Completions of the last word of `before`, options only: a prompt is the user's own.
 ---@param before string the words so far, up to the cursor
 ---@param backends? string[] those the daemon has

@@ -6,8 +6,8 @@ local M = {}
 
 local MAX_LINE = 8 * 1024 * 1024
 local SLICE_NS = 4e6
---- Between the end of stdout and the exit status: a grandchild that holds stderr open would delay it for ever.
-local GRACE_MS = 200
+--- After the first sign of the end, for the others to come: a grandchild may hold stderr open for ever.
+local GRACE_MS = 300
 
 ---@class lofi.Error
 ---@field code string name from the wire's error table, or DAEMON_MISSING, DAEMON_EXITED, DAEMON_FAILING
@@ -46,7 +46,8 @@ end
 
 ---@class lofi.Connection
 ---@field pid integer
----@field private _process vim.SystemObj
+---@field private _process uv.uv_process_t
+---@field private _stdin uv.uv_pipe_t
 ---@field private _handlers lofi.rpc.Handlers
 ---@field private _pending table<integer, lofi.rpc.Callback>
 ---@field private _next_id integer
@@ -56,7 +57,9 @@ end
 ---@field private _head integer next of `_lines` to handle
 ---@field private _draining boolean
 ---@field private _how lofi.rpc.Exit
----@field private _ended boolean stdout is at its end
+---@field private _open table<string, true> which of "stdout", "stderr" and "process" are not at their end
+---@field private _ending boolean the first of them is
+---@field private _ended boolean nothing more will be read
 ---@field private _finished boolean
 local Connection = {}
 Connection.__index = Connection
@@ -77,30 +80,36 @@ function M.start(cmd, cwd, handlers)
     _head = 1,
     _draining = false,
     _how = { asked = false, answered = false },
+    _open = { stdout = true, stderr = true, process = true },
+    _ending = false,
     _ended = false,
     _finished = false,
   }, Connection)
-  local ok, process = pcall(vim.system, cmd, {
+  -- Not vim.system, which tells the exit status only when stderr is closed too, and a child of the process may
+  -- outlive it by seconds.
+  local stdin, stdout, stderr =
+    assert(vim.uv.new_pipe()), assert(vim.uv.new_pipe()), assert(vim.uv.new_pipe())
+  local process, pid = vim.uv.spawn(cmd[1], {
+    args = vim.list_slice(cmd, 2),
     cwd = cwd,
-    stdin = true,
-    text = false,
-    stdout = function(_, data)
-      self:_read(data)
-    end,
-    stderr = function(_, data)
-      if data then
-        handlers.stderr(data)
-      end
-    end,
-  }, function(result)
-    self._how.code, self._how.signal = result.code, result.signal
-    self:_end(0)
+    stdio = { stdin, stdout, stderr },
+    hide = true,
+  }, function(code, signal)
+    self._how.code, self._how.signal = code, signal
+    self._process:close()
+    self:_at_end("process")
   end)
-  if not ok then
-    return nil, tostring(process)
+  if not process then
+    for _, pipe in ipairs({ stdin, stdout, stderr }) do
+      pipe:close()
+    end
+    return nil, tostring(pid)
   end
-  self._process = process
-  self.pid = process.pid
+  self._process, self._stdin, self.pid = process, stdin, pid --[[@as integer]]
+  self:_listen(stdout, "stdout", function(data)
+    self:_read(data)
+  end)
+  self:_listen(stderr, "stderr", handlers.stderr)
   return self
 end
 
@@ -120,8 +129,10 @@ function Connection:request(method, params, callback)
   end
   self._pending[self._next_id] = callback
   self._next_id = self._next_id + 1
-  -- a process that is gone answers nothing more: whoever waits is told when its stdout ends
-  pcall(self._process.write, self._process, line)
+  -- a process that is gone answers nothing more: whoever waits is told at its end
+  if not self._stdin:is_closing() then
+    self._stdin:write(line)
+  end
 end
 
 ---@return boolean
@@ -132,7 +143,23 @@ end
 --- Close stdin, which ends the process; waiting callbacks get an error. Does not wait for it.
 function Connection:close()
   self._how.asked = true
-  pcall(self._process.write, self._process, nil)
+  self:_close_stdin()
+end
+
+---@private
+function Connection:_close_stdin()
+  local stdin = self._stdin
+  if stdin:is_closing() then
+    return
+  end
+  local shut = stdin:shutdown(function() -- what was written goes out first
+    if not stdin:is_closing() then
+      stdin:close()
+    end
+  end)
+  if not shut then
+    stdin:close()
+  end
 end
 
 ---@private
@@ -160,12 +187,23 @@ function Connection:_encode(method, params)
 end
 
 ---@private
----@param data string? nil at the end
+---@param pipe uv.uv_pipe_t
+---@param name "stdout"|"stderr"
+---@param heard fun(data: string) luv callback
+function Connection:_listen(pipe, name, heard)
+  pipe:read_start(function(_, data)
+    if data then
+      heard(data)
+    else
+      pipe:close()
+      self:_at_end(name)
+    end
+  end)
+end
+
+---@private
+---@param data string
 function Connection:_read(data)
-  if not data then
-    self:_end(GRACE_MS)
-    return
-  end
   local from = 1
   while true do
     local newline = data:find("\n", from, true)
@@ -272,16 +310,30 @@ function Connection:_call(callback, err, result)
   end
 end
 
---- stdout is at its end: what was read is handled first, then the end is told.
+--- The process, its stdout or its stderr is at its end. The end is told when all three are, or soon after.
 ---@private
----@param grace_ms integer how long to wait for the exit status
-function Connection:_end(grace_ms)
-  vim.defer_fn(function()
-    self._ended = true
-    if self._head > #self._lines then
-      self:_finish()
-    end
-  end, grace_ms)
+---@param which "process"|"stdout"|"stderr"
+function Connection:_at_end(which)
+  self._open[which] = nil
+  if next(self._open) == nil then
+    vim.schedule(function()
+      self:_end()
+    end)
+  elseif which ~= "stderr" and not self._ending then
+    self._ending = true
+    vim.defer_fn(function()
+      self:_end()
+    end, GRACE_MS)
+  end
+end
+
+--- What was read is handled first, then the end is told.
+---@private
+function Connection:_end()
+  self._ended = true
+  if self._head > #self._lines then
+    self:_finish()
+  end
 end
 
 ---@private
@@ -290,9 +342,9 @@ function Connection:_finish()
     return
   end
   self._finished = true
-  pcall(self._process.write, self._process, nil)
+  self:_close_stdin()
   if not self._how.code then
-    pcall(self._process.kill, self._process, "sigterm")
+    self._process:kill("sigterm")
   end
   local pending = self._pending
   self._pending = {}

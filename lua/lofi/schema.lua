@@ -127,9 +127,10 @@ end
 --- The name in `names` that `name` was probably meant to be, or nil.
 ---@param name string
 ---@param names string[]
+---@param slips_at_most? integer 2, or a third of its letters
 ---@return string?
-function M.nearest(name, names)
-  local best, least = nil, math.max(2, math.floor(#name / 3)) + 1
+function M.nearest(name, names, slips_at_most)
+  local best, least = nil, (slips_at_most or math.max(2, math.floor(#name / 3))) + 1
   for _, known in ipairs(names) do
     local slips = distance(name:lower(), known:lower())
     if slips < least then

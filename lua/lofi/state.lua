@@ -34,10 +34,17 @@ local M = {}
 ---@field bytes_per_sec? number
 ---@field eta_sec? number
 
+--- What failed last, for as long as it is news.
+---@class lofi.Problem
+---@field title string what it was, in few words
+---@field message string one sentence
+
 ---@class lofi.State
 ---@field playback lofi.Playback
+---@field problem? lofi.Problem
 ---@field downloads table<string, lofi.Download> by backend
 ---@field jobs lofi.Job[] in the order they were asked for
+---@field waiting? integer jobs that wait, those of other editors too
 ---@field playlist? lofi.Playlist
 ---@field radio? lofi.RadioState while it is on
 ---@field focus? lofi.Focus while it is on
@@ -49,6 +56,7 @@ local M = {}
 ---@field daemon? { version: string, pid: integer, protocol: integer, shared?: boolean, log?: string }
 
 local KNOWN_TRACKS = 500
+local NEWS_MS = 10000
 
 ---@return lofi.State
 local function fresh()
@@ -154,12 +162,30 @@ function M.position()
   return playback.duration_sec and math.min(position, playback.duration_sec) or position
 end
 
+--- Note what failed. It is forgotten after a while, and when the user goes on to something else.
+---@param title string
+---@param message string
+function M.fail(title, message)
+  local problem = { title = one_line(title), message = one_line(message) }
+  M.current.problem = problem
+  M.on_change()
+  vim.defer_fn(function()
+    if M.current.problem == problem then
+      M.current.problem = nil
+      M.on_change()
+    end
+  end, NEWS_MS)
+end
+
 --- Note a job before the daemon knows of it, so that its notifications find it.
 ---@param id string
 ---@param prompt string
 ---@param ours? boolean this editor asked for it
 function M.add_job(id, prompt, ours)
   own[id] = own[id] or ours
+  if ours then
+    M.current.problem = nil
+  end
   if not M.job(id) then
     table.insert(M.current.jobs, { id = id, prompt = one_line(prompt), state = "queued", percent = 0 })
     M.on_change()
@@ -228,12 +254,17 @@ local apply = {
     M.drop_job(params.job_id)
   end,
   generation_error = function(params)
+    local job = M.job(params.job_id)
     M.drop_job(params.job_id)
+    if M.is_own(params.job_id) then
+      M.fail(job and job.prompt or M.name(params.track_id), params.message or tostring(params.code))
+    end
   end,
   generation_cancelled = function(params)
     M.drop_job(params.job_id)
   end,
   playback_started = function(params)
+    M.current.problem = nil
     set_playback("playing", vim.tbl_extend("keep", params, { position_sec = 0 }))
   end,
   playback_paused = function(params)
@@ -263,6 +294,9 @@ local apply = {
   end,
   download_progress = function(params)
     M.current.downloads[params.backend] = params
+  end,
+  queue_changed = function(params)
+    M.current.waiting = params.pending
   end,
   volume_changed = function(params)
     M.current.volume = params.level
@@ -333,6 +367,7 @@ function M.join(status)
     job.state = view == status.generation and "generating" or "queued"
     job.percent = math.max(job.percent, view.percent or 0)
   end
+  M.current.waiting = status.queue and #(status.queue.pending or {}) or nil
   M.on_change()
 end
 
@@ -343,9 +378,11 @@ function M.update(change)
   M.on_change()
 end
 
---- The daemon is gone, and with it all but the titles.
+--- The daemon is gone, and with it all but the titles and the news of it.
 function M.reset()
+  local problem = M.current.problem
   M.current = fresh()
+  M.current.problem = problem
   M.on_change()
 end
 

@@ -13,18 +13,9 @@ function M.open(name, lines)
   for _, line in ipairs(lines) do
     width = math.max(width, vim.fn.strdisplaywidth(line))
   end
-  width = math.min(width, vim.o.columns - 4)
-  local height = math.max(1, math.min(#lines, vim.o.lines - 6))
-  local window = vim.api.nvim_open_win(buffer, true, {
-    relative = "editor",
-    row = math.floor((vim.o.lines - height) / 2) - 1,
-    col = math.floor((vim.o.columns - width) / 2) - 1,
-    width = width,
-    height = height,
-    style = "minimal",
-    border = "rounded",
-    title = " lofi " .. name .. " ",
-  })
+  local place = require("lofi.ui.frame").centre({ title = "lofi " .. name, width = width, height = #lines })
+  place.style = "minimal"
+  local window = vim.api.nvim_open_win(buffer, true, place)
   for _, key in ipairs({ "q", "<Esc>" }) do
     vim.keymap.set("n", key, function()
       pcall(vim.api.nvim_win_close, window, true)

@@ -268,9 +268,9 @@ def test_a_bug_is_told_in_a_sentence_too():
 
 
 COMMANDS = (
-    "generate", "play", "radio", "pause", "resume", "stop", "skip", "previous", "seek", "volume", "crossfade", "status",
-    "playlist", "loop", "shuffle", "sleep", "focus", "list", "info", "rm", "export", "favorite", "devices", "backends",
-    "doctor", "reindex",
+    "generate", "queue", "play", "radio", "pause", "resume", "stop", "skip", "previous", "seek", "volume", "crossfade",
+    "status", "playlist", "loop", "shuffle", "sleep", "focus", "list", "info", "rm", "export", "favorite", "devices",
+    "backends", "doctor", "reindex",
 )  # fmt: skip
 
 

@@ -39,6 +39,13 @@ DEVICES = {
     "current": "Speakers",
     "chosen": "Headphones",
 }
+JOB = {
+    "job_id": "j1", "track_id": ID, "prompt": "rainy night", "duration_sec": 62.0, "backend": "synth",
+    "priority": "normal", "status": "generating", "position": 0, "percent": 40, "eta_sec": 3.0,
+}  # fmt: skip
+WAITING = JOB | {"job_id": "j2", "track_id": OTHER, "status": "queued", "position": 1, "percent": 0}
+QUEUE = {"current": JOB, "pending": [WAITING]}
+QUEUED = f"0\t{ID[:12]}\t40\t62\tsynth\trainy night\n1\t{OTHER[:12]}\t0\t62\tsynth\trainy night\n"
 FOCUS = {"active": True, "phase": "work", "ends_in_sec": 1500, "round": 1, "rounds": None}
 SHARED = [{"reply": {"status": "ok", "version": "fake", "protocol": 1, "pid": 1}}]
 LINE = f"playing 1:05 / 3:00  {ID[:12]}  rainy  night\n"
@@ -48,7 +55,7 @@ class Shell:
     """Runs `lofi` against a daemon that does what ``script`` says."""
 
     def __init__(self, folder: Path, **script: object) -> None:
-        replies = {"cache_get": [{"reply": TRACK}], "ping": SHARED}
+        replies = {"cache_get": [{"reply": TRACK}], "ping": SHARED, "queue_status": [{"reply": QUEUE}]}
         self.daemon = FakeDaemon(folder, replies | script)
         self.code = -1
         self.out = self.err = ""
@@ -82,6 +89,10 @@ class Shell:
         ("loop all", "playlist_mode", {"loop": "all"}, PLAYLIST, "loop all, shuffle off\n"),
         ("loop", "playlist_get", {}, PLAYLIST, "loop all, shuffle off\n"),
         ("shuffle on", "playlist_mode", {"shuffle": True}, PLAYLIST | {"shuffle": True}, "loop all, shuffle on\n"),
+        ("queue", "queue_status", {}, QUEUE, QUEUED),
+        ("queue move cdcdcd 1", "queue_move", {"job_id": "j2", "position": 1}, QUEUE, QUEUED),
+        ("queue cancel j1", "cancel", {"job_id": "j1"}, {"cancelled": True, "was_generating": True}, "Cancelled.\n"),
+        ("queue clear", "queue_clear", {}, {"cleared": 1}, "Cancelled: 1.\n"),
         ("radio", "radio_start", {}, RADIO, "Radio: study: the composer helps\n"),
         ("radio late jazz --strategy preset_cycle --preset a --preset b --backend synth --duration 4:00", "radio_start",
          {"prompt": "late jazz", "strategy": "preset_cycle", "presets": ["a", "b"], "backend": "synth",
@@ -113,6 +124,10 @@ def test_a_command_asks_the_daemon_and_prints_what_came_of_it(tmp_path, line, me
         ("volume loud", "percentage"),
         ("playlist add", "needs a track"),
         ("playlist clear abab", "takes no tracks"),
+        ("queue move cdcdcd", "needs a place"),
+        ("queue cancel", "needs a job"),
+        ("queue cancel cdcdcd 1", "Only `move` takes a place"),
+        ("queue clear cdcdcd", "takes no job"),
         ("radio jazz --stop", "--stop goes with nothing else"),
         ("radio --duration long", "240 or 4:00"),
         ("sleep soon", "minutes as a number or off"),

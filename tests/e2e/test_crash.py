@@ -38,7 +38,7 @@ def test_a_killed_daemon_is_one_line_and_the_next_command_works(editor):
     assert len([line for line in editor.messages() if "stopped" in line]) == 1
     assert heard(editor, "LofiExit")[0]["signal"] == 9
     assert editor.lua("return require('lofi').status().jobs") == []
-    assert editor.lua("return require('lofi').statusline()") == ""
+    assert editor.lua("return require('lofi').statusline()") == "✗ lofi-daemon"
     assert_calm(editor)
 
     editor.command("LofiGenerate steps 3")
@@ -58,6 +58,15 @@ def test_a_killed_daemon_answers_whoever_asked_it(open_editor, fake):
     assert editor.lua("return _G.ends") == ["DAEMON_EXITED", "DAEMON_EXITED"]
     editor.wait_for_text("the daemon stopped (exit code 3)")
     assert len(editor.messages()) == 1
+
+
+def test_a_child_that_outlives_the_daemon_hides_no_exit_status(open_editor, fake):
+    # It holds stderr open, as a worker deep in a computation does.
+    daemon = fake(queue_status=[{"exit": 3}])
+    editor = open_editor(["sh", "-c", 'sleep 5 >/dev/null & exec "$@"', "sh", *daemon.command])
+    editor.lua("require('lofi').request('queue_status', nil, function() end)")
+    editor.wait_for_text("the daemon stopped (exit code 3)")
+    assert heard(editor, "LofiExit")[0]["code"] == 3
 
 
 def test_a_callback_may_ask_again_at_once(open_editor, fake):
@@ -111,7 +120,7 @@ def test_a_missing_daemon_is_told_with_the_command_that_installs_it(open_editor,
     """, str(bare))  # fmt: skip
     code, message = editor.wait("_G.err")
     assert code == "DAEMON_MISSING"
-    assert message == f"lofi-daemon is not installed; run `make -C {bare} install`, then try again."
+    assert message == f"lofi-daemon is not installed; run `make -C {bare} install` or :LofiInstall, then try again."
     editor.command("LofiPlay")
     editor.wait_for_text("lofi-daemon is not installed; run `make")
     assert_calm(editor)

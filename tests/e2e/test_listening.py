@@ -167,7 +167,9 @@ def test_a_device_is_chosen_from_a_list(open_editor, fake):
     """)
     editor.command("LofiDevices")
     editor.wait_for_text("sound goes to Headphones")
-    assert editor.lua("return _G.offered") == ["the system's default (chosen)", "Speakers (default)", "Headphones"]
+    assert editor.lua("return _G.offered") == [
+        "the system's default  chosen", "Speakers              default", "Headphones",
+    ]  # fmt: skip
     assert daemon.heard("audio_device_set") == [{"device": "2"}]
 
 

@@ -1,11 +1,13 @@
 """What the plugin costs and gives before it is used."""
 
 import pytest
+from support.neovim import ROOT
 
 COMMANDS = [
     "Lofi", "LofiGenerate", "LofiPlay", "LofiPause", "LofiResume", "LofiToggle", "LofiStop", "LofiCancel",
     "LofiVolume", "LofiSkip", "LofiPrevious", "LofiSeek", "LofiPlaylist", "LofiLoop", "LofiShuffle", "LofiCrossfade",
-    "LofiRadio", "LofiDevices", "LofiSleep", "LofiFocus", "LofiBackends", "LofiStatus", "LofiLog",
+    "LofiRadio", "LofiDevices", "LofiSleep", "LofiFocus", "LofiBackends", "LofiStatus", "LofiLog", "LofiLibrary",
+    "LofiPlayer", "LofiQueue", "LofiPick", "LofiInstall", "LofiAce",
 ]  # fmt: skip
 
 LOADED = "return vim.iter(package.loaded):map(function(name) return name:find('^lofi') and name end):totable()"
@@ -30,7 +32,8 @@ def test_there_are_plug_maps_and_no_keys_of_ours(open_editor):
     assert {m["lhs"] for m in ours} == {
         f"<Plug>(lofi-{name})"
         for name in ("generate", "play", "pause", "resume", "toggle", "stop", "cancel", "skip", "previous",
-                     "forward", "back", "radio", "playlist", "devices", "volume-up", "volume-down", "status")
+                     "forward", "back", "radio", "playlist", "devices", "volume-up", "volume-down", "status", "library",
+                     "player", "queue", "pick")
     }  # fmt: skip
     assert all(m["noremap"] and m["rhs"].startswith("<Cmd>Lofi ") for m in ours)
 
@@ -49,14 +52,13 @@ def test_listening_and_setup_start_no_daemon(open_editor):
     assert "lofi.rpc" not in loaded
 
 
-def test_an_old_neovim_gets_one_sentence_and_no_commands(open_editor):
+def test_an_old_neovim_gets_one_sentence_and_no_commands(open_editor, tmp_path):
+    plugin = (ROOT / "plugin/lofi.vim").read_text(encoding="utf-8")
+    assert "'nvim-0.11'" in plugin
+    (tmp_path / "lofi.vim").write_text(plugin.replace("'nvim-0.11'", "'nvim-9.0'"), encoding="utf-8")
     editor = open_editor(None, "--cmd", "let g:loaded_lofi = v:true")
-    editor.lua("""
-      vim.g.loaded_lofi = nil
-      local has = vim.fn.has
-      vim.fn.has = function(what) return what == 'nvim-0.11' and 0 or has(what) end
-      vim.cmd.runtime('plugin/lofi.lua')
-    """)
+    editor.command("unlet g:loaded_lofi")
+    editor.command(f"source {tmp_path}/lofi.vim")
     assert editor.messages() == ["lofi.nvim needs Neovim 0.11 or newer; update Neovim or remove the plugin."]
     assert editor.lua("return vim.fn.exists(':Lofi')") == 0
 

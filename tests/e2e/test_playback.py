@@ -143,7 +143,6 @@ def test_a_track_from_an_earlier_day_gets_its_title(open_editor, card):
         ("LofiVolume 101", "whole number of percent"),
         ("LofiVolume 0.5", "whole number of percent"),
         ("Lofi pause now", 'takes no arguments, but got "now"'),
-        ("Lofi plya", "there is no :Lofi plya; perhaps “play”?"),
     ],
 )
 def test_what_cannot_be_done_is_told_in_one_line(editor, command, said):

@@ -124,6 +124,62 @@ def test_five_may_wait_beside_the_running_one(play):
     play(scene)
 
 
+def test_a_moved_job_runs_in_its_new_place_and_every_view_hears_of_it(play):
+    async def scene(stage):
+        for i in "abc":
+            stage.jobs.submit(job(i))
+        stage.jobs.submit(job("d", "low"))
+        await stage.settle()
+        stage.events.clear()
+        stage.jobs.move("d", 1)
+        assert stage.events == [QueueChanged(3)]
+        _, pending = stage.jobs.views()
+        assert [(view.job_id, view.priority, view.position) for view in pending] == [
+            ("d", "normal", 1),
+            ("b", "normal", 2),
+            ("c", "normal", 3),
+        ]
+        for i in "adb":
+            await stage.done(i)
+        assert stage.running() == ["a", "d", "b", "c"]
+
+    play(scene)
+
+
+@pytest.mark.parametrize(
+    ("moved", "position", "name"),
+    [("a", 1, "JOB_NOT_FOUND"), ("x", 1, "JOB_NOT_FOUND"), ("b", 0, "INVALID_PARAMS"), ("b", 3, "INVALID_PARAMS")],
+)
+def test_only_a_waiting_job_moves_and_only_within_the_line(play, moved, position, name):
+    async def scene(stage):
+        for i in "abc":
+            stage.jobs.submit(job(i))
+        await stage.settle()
+        stage.events.clear()
+        with pytest.raises(LofiError) as caught:
+            stage.jobs.move(moved, position)
+        assert caught.value.name == name
+        if name == "INVALID_PARAMS":
+            assert caught.value.details["expected"] == [1, 2]
+        assert stage.events == []
+        assert [view.job_id for view in stage.jobs.views()[1]] == ["b", "c"]
+
+    play(scene)
+
+
+def test_joining_a_moved_job_still_raises_its_priority(play):
+    async def scene(stage):
+        stage.jobs.submit(job("a"))
+        stage.jobs.submit(job("b"))
+        stage.jobs.submit(job("c", "low"))
+        await stage.settle()
+        stage.jobs.move("b", 2)
+        stage.jobs.join((("b" * 8),), "high", auto_play=False)
+        assert [(view.job_id, view.priority) for view in stage.jobs.views()[1]] == [("b", "high"), ("c", "low")]
+
+    play(scene)
+
+
 def test_started_progress_and_completion_are_told_in_order(play):
     async def scene(stage):
         stage.jobs.submit(job("a"))

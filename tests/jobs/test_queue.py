@@ -46,3 +46,50 @@ def test_priority_can_be_raised_but_not_lowered():
     assert [j.id for j in line] == ["first", "second"]
     line.raise_priority(second, "high")
     assert [j.id for j in line] == ["second", "first"]
+
+
+def line_of(*priorities):
+    """Jobs named by their place: "1", "2", …"""
+    line = WaitingLine()
+    for i, priority in enumerate(priorities):
+        line.push(job(str(i + 1), priority))
+    return line
+
+
+def order(line):
+    return "".join(job.id for job in line)
+
+
+@pytest.mark.parametrize(("moved", "position", "after"), [(1, 3, "231"), (3, 1, "312"), (2, 2, "123"), (1, 2, "213")])
+def test_a_job_moves_to_any_place_among_its_equals(moved, position, after):
+    line = line_of("normal", "normal", "normal")
+    mover = list(line)[moved - 1]
+    line.move(mover, position)
+    assert order(line) == after
+    assert line.position(mover) == position
+    assert {job.priority for job in line} == {"normal"}
+
+
+@pytest.mark.parametrize(
+    ("moved", "position", "takes"),
+    [
+        (4, 1, "high"),  # low to the head of everything
+        (4, 2, "normal"),  # low between high and normal: no higher than it must be
+        (4, 3, "normal"),
+        (1, 2, "normal"),  # high behind a normal one
+        (1, 4, "low"),
+        (2, 3, "normal"),
+        (2, 1, "high"),
+        (3, 4, "low"),
+    ],
+)
+def test_a_job_moved_past_another_level_takes_its_priority(moved, position, takes):
+    line = line_of("high", "normal", "normal", "low")
+    mover = list(line)[moved - 1]
+    others = [(job.id, job.priority) for job in line if job is not mover]
+    line.move(mover, position)
+    assert mover.priority == takes
+    assert line.position(mover) == position
+    assert [(job.id, job.priority) for job in line if job is not mover] == others
+    popped = [line.pop() for _ in range(4)]
+    assert popped.index(mover) == position - 1

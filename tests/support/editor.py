@@ -35,8 +35,9 @@ class FakeDaemon:
         return list(json.loads(Path(f"{self.script}.args").read_text()))
 
     def heard(self, method: str) -> list[dict[str, Any]]:
-        """The params of every request of that method."""
-        lines = Path(f"{self.script}.heard").read_text().splitlines()
+        """The params of every request of that method so far."""
+        path = Path(f"{self.script}.heard")
+        lines = path.read_text().splitlines() if path.exists() else []
         return [message["params"] for line in lines if (message := json.loads(line))["method"] == method]
 
     def starts(self) -> int:

@@ -114,16 +114,19 @@ def open_audio(path: Path) -> Any:
         raise DamagedFile(f"it is no audio file this version can read ({error})") from error
 
 
-def decode(path: Path) -> Iterator[Audio]:
-    """The samples of ``path`` in blocks of a second, float32 [frames, channels]. Raises DamagedFile, OSError."""
+def decode(path: Path, block: int | None = None) -> Iterator[Audio]:
+    """The samples of ``path``, float32 [frames, channels], in blocks of ``block`` frames; a second by default.
+
+    Raises DamagedFile, OSError.
+    """
     with open_audio(path) as sound:
         left = sound.frames
         while left > 0:
-            block = _read(sound, min(sound.samplerate, left))
-            if not len(block):
+            audio = _read(sound, min(block or sound.samplerate, left))
+            if not len(audio):
                 raise DamagedFile("the audio is cut short")
-            left -= len(block)
-            yield block
+            left -= len(audio)
+            yield audio
 
 
 def probe(path: Path) -> AudioInfo:

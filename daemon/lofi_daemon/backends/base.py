@@ -31,7 +31,8 @@ class BackendInfo(Struct, frozen=True):
 
     ``takes`` names the StageParams fields it understands beside stage_type, backend, prompt, duration_sec
     and seed. ``ignores`` maps fields it accepts but cannot act on to the sentence that says so.
-    ``defaults`` gives the values of the fields it takes that the request left open.
+    ``defaults`` gives the values of the fields it takes that the request left open. ``extra`` is the name under
+    which pyproject.toml lists the Python ``packages`` it imports.
     """
 
     type: str
@@ -45,6 +46,8 @@ class BackendInfo(Struct, frozen=True):
     takes: frozenset[str] = frozenset()
     ignores: Mapping[str, str] = msgspec.field(default_factory=dict)
     schedulers: tuple[str, ...] = ()
+    extra: str | None = None
+    packages: tuple[str, ...] = ()
     defaults: Callable[[Settings], Mapping[str, object]] = lambda settings: {}
     availability: Callable[[Settings], Availability] = lambda settings: Availability("ready")
 

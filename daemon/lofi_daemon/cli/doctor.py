@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING
 
+from ..health.finding import Finding
 from .context import Context
 from .exits import Exit
 from .text import printable
 
 if TYPE_CHECKING:
     from ..config import Loaded
-    from .checks import Check
     from .parser import Adder
 
-MARKS = {"ok": ("ok", "32"), "warn": ("warn", "33"), "fail": ("FAIL", "31")}
+MARKS = {"ok": ("ok", "32"), "info": ("info", "36"), "warn": ("warn", "33"), "error": ("ERROR", "31")}
 
 
 def add(adder: Adder) -> None:
@@ -23,76 +25,79 @@ def add(adder: Adder) -> None:
         "doctor",
         "check the installation and say what mends it",
         "doctor\ndoctor --json",
-        description="Check Python, the daemon, the cache, sound, Neovim and the backends, and list every setting\n"
-        "with where it came from. Exits with 1 if something keeps music from being made.",
+        description="Check Neovim, the daemon, Python, the library, sound, the backends and the GPU, and list every\n"
+        "setting with where it came from; what :checkhealth lofi says in the editor. Exits with 1 if\n"
+        "something keeps music from being made.",
+    )
+    parser.add_argument(
+        "--within", type=float, default=60.0, metavar="SECONDS", help="give up what takes longer (default 60)"
     )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
-    from .. import config
-    from ..backends.registry import BACKENDS
+    try:
+        from .. import config
+        from ..backends.registry import BACKENDS
+    except ImportError:  # a library that everything needs
+        from ..health import libraries
+        from ..health.commands import Installation
 
+        return _tell_all(libraries.look(Installation.here(), arguments.within), None, context)
     loaded = config.load(context.settings, backends=tuple(BACKENDS))
-    checks: list[Check] = []
-    for check in examine(context, loaded):
-        checks.append(check)
+    return _tell_all(examine(context, loaded, arguments.within), loaded, context)
+
+
+def examine(context: Context, loaded: Loaded, within_sec: float) -> Iterator[Finding]:
+    """Every finding, as it is made; none raises."""
+    from ..client import default_log
+    from ..health import answers, neovim
+    from ..health.commands import Installation
+    from ..health.examine import SECTIONS, Circumstances, Section
+    from ..health.examine import examine as examine_sections
+
+    daemon = partial(answers.look, context.connect(), default_log(), Installation.here(), loaded.problems, within_sec)
+    sections: dict[str, Section] = {
+        "Neovim": lambda c: neovim.look(neovim.find_nvim(), c.environ),
+        "Daemon": lambda c: daemon(),
+        **SECTIONS,
+    }
+    yield from examine_sections(Circumstances(loaded, within_sec, setup=context.settings), sections)
+
+
+def _tell_all(findings: Iterator[Finding], loaded: Loaded | None, context: Context) -> int:
+    told: list[Finding] = []
+    for finding in findings:
         if not context.json:
-            _tell(check, context)
-    failed = any(check.level == "fail" for check in checks)
-    values = dict(flat(loaded))
+            _tell(finding, context, begins=not told or told[-1].section != finding.section)
+        told.append(finding)
+    failed = any(finding.level == "error" for finding in told)
+    settings = _settings(loaded) if loaded else {}
     if context.json:
-        context.terminal.document(
-            {
-                "ok": not failed,
-                "checks": [{"name": c.name, "level": c.level, "found": c.found, "fix": c.fix} for c in checks],
-                "settings": {key: {"value": value, "source": loaded.sources[key]} for key, value in values.items()},
-            }
-        )
-    else:
-        context.terminal.line("\nSettings in force, and where each came from:")
-        width = max(len(f"{key} = {value!r}") for key, value in values.items())
-        for key, value in values.items():
-            context.terminal.line(f"  {printable(f'{key} = {value!r}'):<{width}}  {loaded.sources[key]}")
+        document = {"ok": not failed, "findings": [asdict(finding) for finding in told], "settings": settings}
+        context.terminal.document(document)
+    elif settings:
+        context.terminal.line("\nSettings in force, and where each came from")
+        lines = {f"{key} = {entry['value']!r}": entry["source"] for key, entry in settings.items()}
+        width = max(map(len, lines))
+        for text, source in lines.items():
+            context.terminal.line(f"  {printable(text):<{width}}  {source}")
     return Exit.FAILED if failed else Exit.OK
 
 
-def examine(context: Context, loaded: Loaded) -> Iterator[Check]:
-    """Every check, as it is done; none raises."""
+def _settings(loaded: Loaded) -> dict[str, dict[str, object]]:
     from .. import config
-    from . import checks
 
-    yield checks.python()
-    yield checks.libraries()
-    yield from checks.settings(loaded, config.config_file())
-    client = context.connect()
-    try:
-        answers = checks.daemon(client)
-        yield answers
-        yield checks.cache(loaded.settings.cache_root)
-        if answers.level == "ok":
-            yield checks.stored(client)
-            yield from checks.backends(client)
-    finally:
-        client.close()
-    yield checks.portaudio()
-    yield from checks.sound(loaded.settings.player.output)
-    yield checks.neovim(checks.nvim_path())
+    values = config.flat(loaded.settings)
+    return {key: {"value": values[key], "source": source} for key, source in loaded.sources.items()}
 
 
-def flat(loaded: Loaded) -> Iterator[tuple[str, object]]:
-    """Dotted key and value of every setting, in the order of ``sources``."""
-    for key in loaded.sources:
-        value: object = loaded.settings
-        for part in key.split("."):
-            value = getattr(value, part)
-        yield key, value
-
-
-def _tell(check: Check, context: Context) -> None:
+def _tell(finding: Finding, context: Context, *, begins: bool) -> None:
     terminal = context.terminal
-    word, color = MARKS[check.level]
-    mark = f"\x1b[{color}m{word:<4}\x1b[0m" if terminal.color(terminal.out) else f"{word:<4}"
-    terminal.line(f"{mark}  {check.name}: {printable(check.found)}")
-    if check.fix:
-        terminal.line(f"      -> {check.fix}")
+    if begins:
+        terminal.line(f"\n{finding.section}" if finding.section != "Neovim" else finding.section)
+    word, color = MARKS[finding.level]
+    mark = f"\x1b[{color}m{word:<5}\x1b[0m" if terminal.color(terminal.out) else f"{word:<5}"
+    terminal.line(f"  {mark}  {printable(finding.text)}")
+    for step in finding.advice:
+        terminal.line(f"         - {printable(step)}")

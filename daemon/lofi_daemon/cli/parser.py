@@ -15,13 +15,14 @@ from . import (
     play,
     player,
     playlist,
+    queue,
     radio,
     reindex,
     restart,
     timers,
 )
 
-COMMANDS = (generate, play, radio, player, playlist, timers, library, devices, backends, doctor, restart, reindex)
+COMMANDS = (generate, queue, play, radio, player, playlist, timers, library, devices, backends, doctor, restart, reindex)
 
 
 def build() -> argparse.ArgumentParser:

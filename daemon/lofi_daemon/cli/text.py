@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from ..units import size
+
+__all__ = ["SHORT_ID", "clock", "columns", "fit", "printable", "seconds_of", "size"]
+
 SHORT_ID = 12
 
 
@@ -24,15 +28,6 @@ def seconds_of(text: str) -> float | None:
     if (match[2] and seconds >= 60) or (match[1] and minutes >= 60):
         return None
     return hours * 3600 + minutes * 60 + seconds
-
-
-def size(count: float) -> str:
-    """1234567 → "1.2 MB"."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
 
 
 def printable(text: str) -> str:

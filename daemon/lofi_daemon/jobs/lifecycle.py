@@ -162,6 +162,26 @@ class Jobs:
             self._kill_timer = asyncio.get_running_loop().call_later(HARD_CANCEL_SEC, self._engine.kill)
         return CancelResult(cancelled=True, was_generating=True)
 
+    def move(self, job_id: str, position: int) -> None:
+        """Make a waiting job the ``position``-th to run, its priority that of its new neighbours where it must be.
+
+        Raises JOB_NOT_FOUND where no such job waits, INVALID_PARAMS for a position beyond the line.
+        """
+        job = next((job for job in self._waiting if job.id == job_id), None)
+        if job is None:
+            raise LofiError(
+                "JOB_NOT_FOUND", f"No job “{job_id[:64]}” waits in line; queue_status lists those that do.",
+                field="job_id", got=job_id,
+            )  # fmt: skip
+        if not 1 <= position <= len(self._waiting):
+            places = f"between 1 and {len(self._waiting)}" if len(self._waiting) > 1 else "1, as one job waits"
+            raise LofiError(
+                "INVALID_PARAMS", f"position must be {places}.",
+                field="position", expected=[1, len(self._waiting)], got=position,
+            )  # fmt: skip
+        self._waiting.move(job, position)
+        self._listener(QueueChanged(len(self._waiting)))
+
     def clear(self) -> int:
         """Cancel everything that waits; how many that were."""
         jobs = self._waiting.clear()

@@ -56,6 +56,19 @@ class WaitingLine:
             job.priority = priority
             self._levels[priority].append(job)
 
+    def move(self, job: Job, position: int) -> None:
+        """Make ``job`` the ``position``-th to run, 1 to ``len``; between two levels it takes the nearer one."""
+        others = [other for other in self if other is not job]
+        ahead, behind = others[: position - 1], others[position - 1 :]
+        level = LEVELS.index(job.priority)
+        if ahead:
+            level = max(level, LEVELS.index(ahead[-1].priority))
+        if behind:
+            level = min(level, LEVELS.index(behind[0].priority))
+        self.remove(job)
+        job.priority = LEVELS[level]
+        self._levels[job.priority].insert(sum(other.priority == job.priority for other in ahead), job)
+
     def position(self, job: Job) -> int:
         """1 = next to run."""
         return list(self).index(job) + 1

@@ -107,9 +107,11 @@ class Index:
             raise write_error(error, path) from error
         with self._named():
             self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_SEC, isolation_level=None)
+        self._version = 0
         try:
             with self._named():
                 self._prepare()
+            self.written_elsewhere()
         except BaseException:
             self._db.close()
             raise
@@ -120,6 +122,14 @@ class Index:
             return _identity(self._path.stat()) == self._identity
         except OSError:
             return False
+
+    def written_elsewhere(self) -> bool:
+        """Whether another connection, thus another process, has written since this was last asked."""
+        with self._named():
+            version: int = self._db.execute("PRAGMA data_version").fetchone()[0]
+        written = version != self._version
+        self._version = version
+        return written
 
     def close(self) -> None:
         with contextlib.suppress(sqlite3.Error):

@@ -20,23 +20,34 @@ T = TypeVar("T")
 class IndexKeeper:
     """``before_opening`` runs under ``lock`` each time; ``clock`` gives seconds since the epoch.
 
-    ``notices`` collects sentences the user should hear.
+    ``on_foreign`` is called when the rows may no longer be those that were asked for before: another process wrote,
+    or the index was opened again. ``notices`` collects sentences the user should hear.
     """
 
     def __init__(
-        self, layout: Layout, lock: FileLock, clock: Callable[[], float], before_opening: Callable[[], object]
+        self,
+        layout: Layout,
+        lock: FileLock,
+        clock: Callable[[], float],
+        before_opening: Callable[[], object],
+        on_foreign: Callable[[], None],
     ) -> None:
         self._layout = layout
         self._lock = lock
         self._clock = clock
         self._before_opening = before_opening
+        self._on_foreign = on_foreign
+        self._was_open = False
         self._index: Index | None = None
         self.notices: list[str] = []
 
     def ask(self, query: Callable[[Index], T]) -> T:
         """``query`` on the open index; once more on a new one if it turns out broken. Raises CACHE_WRITE_ERROR."""
         try:
-            return query(self.opened())
+            index = self.opened()
+            if index.written_elsewhere():
+                self._on_foreign()
+            return query(index)
         except BrokenIndexError as error:
             self._replace(str(error))
         try:
@@ -50,6 +61,9 @@ class IndexKeeper:
             if self._index.is_current():
                 return self._index
             self.close()
+        if self._was_open:
+            self._on_foreign()
+        self._was_open = True
         self._layout.make()
         with self._lock, named_errors(self._layout.root):
             self._before_opening()

@@ -5,13 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+from ..audio.files import DamagedFile
 from ..errors import LofiError
 from ..model import AudioFormat, NoticeLevel, Track
+from .changes import LibraryChanged
 from .export import export_file
 from .offloop import OffLoop
 from .tracks import CacheStats, Tracks
+
+if TYPE_CHECKING:
+    from ..audio.waveform import Waveform
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -20,7 +25,10 @@ log = logging.getLogger(__name__)
 
 
 class Library:
-    """``in_use`` names the tracks that must not be evicted now; ``notice`` hears what the user should know."""
+    """``in_use`` names the tracks that must not be evicted now; ``notice`` hears what the user should know.
+
+    ``changed`` hears of every track that comes, goes or gets another favourite, in the order it happens.
+    """
 
     def __init__(
         self,
@@ -28,14 +36,17 @@ class Library:
         max_bytes: int | None,
         notice: Callable[[NoticeLevel, str], None],
         in_use: Callable[[], Collection[str]],
+        changed: Callable[[LibraryChanged], None],
     ) -> None:
         self._tracks = Tracks(root, max_bytes=max_bytes)
         self._root = root
         self._told_over = False
         self._thread = OffLoop("library")
         self._exports = OffLoop("exports")
+        self._outlines = OffLoop("waveforms")
         self._notice = notice
         self._in_use = in_use
+        self._changed = changed
 
     async def staging(self) -> Path:
         """A fresh private folder for one job's files. Raises CACHE_WRITE_ERROR."""
@@ -120,10 +131,16 @@ class Library:
         track = await self.get(prefix)
         return await self._exports.run(export_file, track, path, audio_format, self._root)
 
+    async def waveform(self, prefix: str, columns: int) -> tuple[Track, Waveform]:
+        """The track and its outline, decoded on a thread of its own. Raises INVALID_TRACK_ID, UNSUPPORTED."""
+        track = await self.get(prefix)
+        return track, await self._outlines.run(_waveform, Path(track.path), columns)
+
     async def close(self) -> None:
         await self._thread.run(self._tracks.close)
         self._thread.close()
         self._exports.close()
+        self._outlines.close()
 
     async def _run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         try:
@@ -131,3 +148,22 @@ class Library:
         finally:
             for message in self._tracks.take_notices():
                 self._notice("warn", message)
+            if change := self._tracks.take_changes():
+                self._changed(change)
+
+
+def _waveform(path: Path, columns: int) -> Waveform:
+    from ..audio.waveform import waveform
+
+    try:
+        return waveform(path, columns)
+    except FileNotFoundError as error:
+        raise LofiError(
+            "INVALID_TRACK_ID", f"The track's file {path} is gone; run `lofi reindex`, or generate the track again.",
+            field="track_id", path=str(path),
+        ) from error  # fmt: skip
+    except (DamagedFile, OSError) as error:
+        raise LofiError(
+            "UNSUPPORTED", f"{path} cannot be read: {error}. Delete the track and generate it again.",
+            field="track_id", path=str(path),
+        ) from error  # fmt: skip

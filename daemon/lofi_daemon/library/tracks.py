@@ -15,6 +15,7 @@ from ..audio.files import FORMATS
 from ..errors import LofiError
 from ..model import AudioFormat, Track
 from . import reindex
+from .changes import Changes, LibraryChanged
 from .durable import flush_folder, make_folder, move_into, named_errors, remove, write_error
 from .eviction import to_evict
 from .export import export_file
@@ -59,7 +60,8 @@ class Tracks:
         self._clock = clock
         self._lock = FileLock(self._layout.lock)
         self._staging = Staging(self._layout.staging)
-        self._index = IndexKeeper(self._layout, self._lock, clock, self._staging.sweep)
+        self._changes = Changes()
+        self._index = IndexKeeper(self._layout, self._lock, clock, self._staging.sweep, self._changes.reset)
         self._newest = ""
 
     def commit(self, track: Track, staged: Path) -> Track:
@@ -77,7 +79,9 @@ class Tracks:
         with self._lock:
             row = self._take_in(track, staged)
         self._newest = track.id
-        return self._public(row)
+        kept = self._public(row)
+        self._changes.came(kept)
+        return kept
 
     def _take_in(self, track: Track, staged: Path) -> Row:
         was = self._index.ask(lambda index: index.get(track.id))
@@ -172,7 +176,10 @@ class Tracks:
         track = self.get(prefix)
         self._layout.mark_favorite(track.id, favorite)
         self._index.ask(lambda index: index.set_favorite(track.id, favorite))
-        return msgspec.structs.replace(track, favorite=favorite)
+        marked = msgspec.structs.replace(track, favorite=favorite)
+        if marked != track:
+            self._changes.came(marked)
+        return marked
 
     def touch(self, track_id: str) -> None:
         """The track is used now; eviction takes the longest unused. To the minute, and best effort: it never raises
@@ -217,12 +224,19 @@ class Tracks:
         """See ``reindex.reindex``."""
         self._index.opened()
         with self._lock:
-            return self._index.ask(lambda index: reindex.rebuild(self._layout, index, self._clock()))
+            report = self._index.ask(lambda index: reindex.rebuild(self._layout, index, self._clock()))
+        if report.added or report.updated or report.dropped:
+            self._changes.reset()
+        return report
 
     def take_notices(self) -> list[str]:
         """Sentences the user should hear (an index that had to be made again), each once."""
         notices, self._index.notices = self._index.notices, []
         return notices
+
+    def take_changes(self) -> LibraryChanged | None:
+        """What happened to the tracks since the last time; from any thread."""
+        return self._changes.take()
 
     def close(self) -> None:
         """Close the index and give up this process's staging folder. The next call opens them again."""
@@ -259,6 +273,8 @@ class Tracks:
 
     def _forget(self, ids: list[str]) -> None:
         self._index.ask(lambda index: index.drop(ids))
+        for track_id in ids:
+            self._changes.went(track_id)
 
     def _remove(self, entries: list[Entry]) -> None:
         """Files first: interrupted in between, a row without a file is forgotten at the next start, whereas a file

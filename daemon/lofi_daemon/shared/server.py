@@ -85,8 +85,7 @@ class Server:
     def __init__(self, seat: Seat, loaded: config.Loaded, log_file: Path, worker: tuple[str, ...] = WORKER) -> None:
         self._seat = seat
         self._settings = loaded.settings
-        # Every client is told the problems of its own settings (see _notices), the first one like any other.
-        self._app = App(config.Loaded(loaded.settings, loaded.sources), worker, log_file)
+        self._app = App(loaded, worker, log_file)
         self._clients: set[Client] = set()
         self._alone = asyncio.Event()
         self._alone.set()
@@ -121,6 +120,7 @@ class Server:
             log.warning("left without waiting for everything to close")
         finally:
             self._app.engine.kill()
+            self._app.downloads.kill()
             self._seat.give_back()
 
     async def _say_goodbye(self) -> None:

@@ -1,24 +1,40 @@
---- :LofiGenerate and :LofiCancel.
+--- :LofiGenerate, :LofiAce, :LofiCancel, and a prompt straight after :Lofi.
 local state = require("lofi.state")
 local words = require("lofi.command.words")
 
----@param line string
-local function generate(line)
-  local opts, err = require("lofi.request").parse(line)
-  if not opts then
-    words.complain(err --[[@as lofi.Error]])
-    return
-  end
-  if opts.prompt then
-    require("lofi").generate(opts)
-    return
-  end
-  vim.ui.input({ prompt = "What shall it be? " }, function(prompt)
-    if prompt and vim.trim(prompt) ~= "" then
-      opts.prompt = vim.trim(prompt)
-      require("lofi").generate(opts)
+--- A subcommand that makes what its words say, or asks what that shall be.
+---@param read "parse"|"sentence" how lofi.request reads them
+---@param backend? string where they name none
+---@return fun(line: string)
+local function generate(read, backend)
+  return function(line)
+    local opts, err = require("lofi.request")[read](line)
+    if not opts then
+      words.complain(err --[[@as lofi.Error]])
+      return
     end
+    opts.backend = opts.backend or backend
+    if opts.prompt then
+      require("lofi").generate(opts)
+      return
+    end
+    vim.ui.input({ prompt = "What shall it be? " }, function(prompt)
+      if prompt and vim.trim(prompt) ~= "" then
+        opts.prompt = vim.trim(prompt)
+        require("lofi").generate(opts)
+      end
+    end)
+  end
+end
+
+---@param before string
+---@return string[]
+local function complete(before)
+  local known = state.current.backends
+  local names = known and vim.iter(known):map(function(backend)
+    return backend.type
   end)
+  return require("lofi.request").complete(before, names and names:totable())
 end
 
 ---@param args string
@@ -34,16 +50,9 @@ end
 
 ---@type table<string, lofi.Subcommand>
 return {
-  generate = {
-    run = generate,
-    complete = function(before)
-      local known = state.current.backends
-      local names = known and vim.iter(known):map(function(backend)
-        return backend.type
-      end)
-      return require("lofi.request").complete(before, names and names:totable())
-    end,
-  },
+  generate = { run = generate("parse"), complete = complete },
+  ace = { run = generate("sentence", "ace_step"), complete = complete },
+  prompt = { run = generate("sentence"), complete = complete }, -- no word for it: what begins with no subcommand
   cancel = {
     run = cancel,
     complete = function(before)

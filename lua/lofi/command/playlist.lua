@@ -1,5 +1,4 @@
 --- :LofiPlaylist, :LofiLoop and :LofiShuffle.
-local time = require("lofi.time")
 local words = require("lofi.command.words")
 
 local say = words.say
@@ -16,39 +15,6 @@ end
 ---@return string
 local function title(entry)
   return words.cut((entry.prompt:gsub("[%s%c]+", " ")))
-end
-
----@param playlist lofi.Playlist
----@return string[]
-local function lines(playlist)
-  local shown = {}
-  for i, entry in ipairs(playlist.tracks) do
-    local here = playlist.index == i - 1 and ">" or " "
-    table.insert(
-      shown,
-      ("%s %3d  %s  %6s  %s"):format(
-        here,
-        i,
-        entry.track_id:sub(1, 12),
-        time.clock(entry.duration_sec),
-        title(entry)
-      )
-    )
-  end
-  if #shown == 0 then
-    shown = { "The playlist is empty. :LofiPlaylist add {track} puts one in." }
-  end
-  vim.list_extend(
-    shown,
-    { "", ("loop %s, shuffle %s"):format(playlist.loop, playlist.shuffle and "on" or "off") }
-  )
-  return shown
-end
-
-local function show()
-  require("lofi").playlist.get(words.or_complain(function(playlist)
-    require("lofi.view").open("playlist", lines(playlist))
-  end))
 end
 
 ---@type table<string, fun(ids: string[])>
@@ -91,7 +57,7 @@ local function playlist(args)
   local action, rest = args:match("^(%S*)%s*(.*)$")
   local ids = vim.split(rest, "%s+", { trimempty = true })
   if action == "" then
-    show()
+    require("lofi.playlist").open()
   elseif not actions[action] then
     local names = vim.tbl_keys(actions)
     table.sort(names)

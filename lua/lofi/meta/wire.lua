@@ -18,6 +18,42 @@
 ---@field lufs? number
 ---@field favorite boolean
 
+--- What `library_changed` tells.
+---@class lofi.LibraryChange
+---@field changed lofi.Track[] came, or became or ceased to be a favourite
+---@field removed string[] ids
+---@field reset boolean too much to tell, or not known: ask again
+
+--- What `track_waveform` answers; lists of `columns` numbers, 0–1.
+---@class lofi.Waveform
+---@field track_id string
+---@field columns integer
+---@field duration_sec number
+---@field peaks number[] relative to the track's highest
+---@field levels number[] RMS, relative to the same
+---@field tones number[] 0 dark (100 Hz), 1 bright (8 kHz)
+
+--- A job as `queue_status` and `queue_move` tell of it.
+---@class lofi.JobView
+---@field job_id string
+---@field track_id string
+---@field prompt string
+---@field duration_sec number
+---@field backend string
+---@field priority "high"|"normal"|"low"
+---@field status "queued"|"generating"|"committing"
+---@field position integer 0 = it runs
+---@field percent integer
+---@field eta_sec? number
+---@field current_step integer
+---@field total_steps integer
+---@field stage_index integer
+---@field stages integer
+
+---@class lofi.Queue
+---@field current? lofi.JobView
+---@field pending lofi.JobView[] in the order they will run
+
 --- The end of a generation, as callbacks and listeners of "generation_complete" get it.
 ---@class lofi.Generated
 ---@field job_id string

@@ -4,6 +4,7 @@
 return {
   {
     name = "default_backend",
+    alias = { "backend" },
     type = "string",
     enum = { "auto", "synth", "musicgen", "ace_step", "ace_step_15" },
     default = "auto",
@@ -13,6 +14,7 @@ return {
     name = "device",
     type = "string",
     enum = { "auto", "cpu", "cuda", "mps" },
+    reads = { metal = "mps" },
     default = "auto",
     doc = "Where neural backends run.",
   },

@@ -94,6 +94,7 @@ return {
   },
   {
     name = "daemon.cmd",
+    alias = { "daemon_path" },
     type = "command",
     doc = "What starts the daemon, as a program or a list of words; `--stdio` and settings are appended. "
       .. "Not set: the plugin's own .venv, then lofi.nvim/venv in stdpath('data'), then PATH.",

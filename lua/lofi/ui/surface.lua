@@ -8,6 +8,7 @@ local M = {}
 ---@field [1] string|string[] left-hand sides, in Normal mode
 ---@field [2] string what it does, for `g?`
 ---@field [3] fun()
+---@field visual? string left-hand side of the same in Visual mode, for the selected lines (Surface:range)
 
 ---@class lofi.ui.Paint
 ---@field [1] integer first byte, from 0
@@ -76,7 +77,10 @@ end
 local function key_lines(keys)
   local lines, width = {}, 0
   local names = vim.tbl_map(function(key)
-    local name = type(key[1]) == "table" and table.concat(key[1], " ") or key[1]
+    local name = type(key[1]) == "table" and table.concat(key[1], " ") or key[1] --[[@as string]]
+    if key.visual and key.visual ~= name then
+      name = ("%s {Visual}%s"):format(name, key.visual)
+    end
     width = math.max(width, vim.fn.strdisplaywidth(name))
     return name
   end, keys)
@@ -93,9 +97,9 @@ end
 
 ---@param surface lofi.ui.Surface
 local function map_keys(surface)
-  local function map(lhs, doc, run)
+  local function map(mode, lhs, doc, run)
     vim.keymap.set(
-      "n",
+      mode,
       lhs,
       run,
       { buffer = surface.buffer, nowait = true, silent = true, desc = "lofi: " .. doc }
@@ -104,10 +108,13 @@ local function map_keys(surface)
   for _, key in ipairs(surface.opts.keys) do
     local sides = key[1]
     for _, lhs in ipairs(type(sides) == "table" and sides or { sides }) do
-      map(lhs, key[2], key[3])
+      map("n", lhs, key[2], key[3])
+    end
+    if key.visual then
+      map("x", key.visual, key[2], key[3])
     end
   end
-  map("g?", "these keys", function()
+  map("n", "g?", "these keys", function()
     show_keys(surface)
   end)
 end
@@ -255,6 +262,32 @@ end
 function Surface:row()
   local window = self:window()
   return window and vim.api.nvim_win_get_cursor(window)[1] - 1 or 0
+end
+
+--- The lines that a key is meant for, from 0, both included: the selected ones (Visual mode ends then), else as
+--- many as its count says from the cursor on.
+---@return integer first, integer last
+function Surface:range()
+  local first, last = self:row(), self:row() + vim.v.count1 - 1
+  if vim.api.nvim_get_mode().mode:find("^[vV\22]") then
+    first, last = vim.fn.line("v") - 1, vim.fn.line(".") - 1
+    first, last = math.min(first, last), math.max(first, last)
+    vim.cmd.normal({ "\27", bang = true })
+  end
+  return first, math.min(last, vim.api.nvim_buf_line_count(self.buffer) - 1)
+end
+
+--- The lines that are on the screen, from 0, both included; none where no window of this tab page shows it.
+---@return integer? first, integer? last
+function Surface:visible()
+  local first, last ---@type integer?, integer?
+  for _, window in ipairs(vim.api.nvim_tabpage_list_wins(0)) do
+    if vim.api.nvim_win_get_buf(window) == self.buffer then
+      first = math.min(first or math.huge, vim.fn.line("w0", window) - 1)
+      last = math.max(last or 0, vim.fn.line("w$", window) - 1)
+    end
+  end
+  return first, last
 end
 
 function Surface:close()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from ...config import Settings
-from ..base import Availability, BackendInfo
+from .. import ready
+from ..base import BackendInfo
 
 _DIFFUSION = frozenset(
     {
@@ -21,6 +23,8 @@ _STAGES_15 = frozenset(
         "repaint_start", "repaint_end", "repaint_strength", "track_name", "track_classes",
     }
 )  # fmt: skip
+
+_PACKAGES = ("torch", "transformers", "diffusers")
 
 
 def _v1_defaults(settings: Settings) -> Mapping[str, object]:
@@ -43,9 +47,9 @@ V1 = BackendInfo(
     takes=_DIFFUSION,
     schedulers=("euler", "heun", "pingpong"),
     defaults=_v1_defaults,
-    availability=lambda settings: Availability(
-        "not_installed", "ACE-Step v1 is not part of this version of lofi.nvim yet; use backend=synth."
-    ),
+    extra="acestep",
+    packages=_PACKAGES,
+    availability=partial(ready.look, "ace_step"),
 )
 
 V15 = BackendInfo(
@@ -60,7 +64,7 @@ V15 = BackendInfo(
     takes=_DIFFUSION | _STAGES_15,
     schedulers=("euler", "heun", "pingpong", "sde"),
     defaults=lambda settings: {"instrumental": True, "inference_steps": 8, "scheduler": "euler"},
-    availability=lambda settings: Availability(
-        "not_installed", "ACE-Step 1.5 is not part of this version of lofi.nvim yet; use backend=synth."
-    ),
+    extra="acestep",
+    packages=_PACKAGES,
+    availability=partial(ready.look, "ace_step_15"),
 )

@@ -1,6 +1,14 @@
 """MusicGen as the front sees it."""
 
-from ..base import Availability, BackendInfo
+from functools import partial
+
+from .. import ready
+from ..base import BackendInfo
+
+_MODELS = (
+    "small", "medium", "large", "stereo-small", "stereo-medium", "stereo-large", "melody", "melody-large",
+    "stereo-melody",
+)  # fmt: skip
 
 INFO = BackendInfo(
     type="musicgen",
@@ -10,9 +18,9 @@ INFO = BackendInfo(
     sample_rate=32_000,
     model_version="musicgen-small",
     stage_types=("generate", "continue"),
-    models=("small", "medium", "large", "stereo-small", "stereo-medium", "stereo-large", "melody"),
+    models=_MODELS,
     takes=frozenset({"model", "batch_size", "temperature", "top_k", "top_p", "guidance_scale"}),
-    availability=lambda settings: Availability(
-        "not_installed", "MusicGen is not part of this version of lofi.nvim yet; use backend=synth."
-    ),
+    extra="musicgen",
+    packages=("torch", "transformers"),
+    availability=partial(ready.look, "musicgen"),
 )

@@ -1,14 +1,13 @@
-"""generate, cancel, the queue, the backends."""
+"""generate, cancel, the queue."""
 
 from __future__ import annotations
 
 import re
-from typing import Protocol, get_args
+from typing import get_args
 
 from msgspec import Struct
 
-from ...backends.registry import BACKENDS, default_backend
-from ...config import Settings
+from ...backends.registry import BACKENDS
 from ...errors import LofiError
 from ...generation import Generation
 from ...jobs.job import Job
@@ -20,20 +19,21 @@ from .table import NoParams, Table
 _JOB_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
-class HasDevice(Protocol):
-    device: str | None
-
-
 class CancelParams(Struct, frozen=True, forbid_unknown_fields=True):
     track_id: str | None = None
     job_id: str | None = None
+
+
+class MoveParams(Struct, frozen=True, forbid_unknown_fields=True):
+    job_id: str
+    position: int
 
 
 class UnloadParams(Struct, frozen=True, forbid_unknown_fields=True):
     backend: str | None = None
 
 
-def add(table: Table, settings: Settings, generation: Generation, jobs: Jobs, engine: HasDevice) -> None:
+def add(table: Table, generation: Generation, jobs: Jobs) -> None:
     @table.method("generate", GenerateRequest)
     async def generate(request: GenerateRequest) -> object:
         priority = _priority(request.priority)
@@ -61,19 +61,16 @@ def add(table: Table, settings: Settings, generation: Generation, jobs: Jobs, en
 
     @table.method("queue_status", NoParams)
     async def queue_status(_: NoParams) -> object:
-        current, pending = jobs.views()
-        return {"current": current, "pending": pending}
+        return _queue(jobs)
+
+    @table.method("queue_move", MoveParams)
+    async def queue_move(params: MoveParams) -> object:
+        jobs.move(params.job_id, params.position)
+        return _queue(jobs)
 
     @table.method("queue_clear", NoParams)
     async def queue_clear(_: NoParams) -> object:
         return {"cleared": jobs.clear()}
-
-    @table.method("get_backends", NoParams)
-    async def get_backends(_: NoParams) -> object:
-        return {
-            "backends": [_backend_view(name, settings, engine.device) for name in BACKENDS],
-            "default_backend": default_backend(settings),
-        }
 
     @table.method("unload_backend", UnloadParams)
     async def unload_backend(params: UnloadParams) -> object:
@@ -83,6 +80,11 @@ def add(table: Table, settings: Settings, generation: Generation, jobs: Jobs, en
                 field="backend", expected=list(BACKENDS), got=params.backend,
             )  # fmt: skip
         return {"unloaded": list(await generation.unload(params.backend))}
+
+
+def _queue(jobs: Jobs) -> dict[str, object]:
+    current, pending = jobs.views()
+    return {"current": current, "pending": pending}
 
 
 def _priority(name: str | None) -> Priority:
@@ -116,24 +118,3 @@ def _find_job(jobs: Jobs, params: CancelParams) -> Job:
 
 def _names_track(prefix: str, job: Job) -> bool:
     return len(prefix) >= 6 and any(track_id.startswith(prefix.lower()) for track_id in job.track_ids[-1])
-
-
-def _backend_view(name: str, settings: Settings, device: str | None) -> dict[str, object]:
-    info = BACKENDS[name]
-    available = info.availability(settings)
-    view: dict[str, object] = {
-        "type": info.type,
-        "name": info.name,
-        "status": available.status,
-        "min_duration_sec": info.min_duration_sec,
-        "max_duration_sec": info.max_duration_sec,
-        "sample_rate": info.sample_rate,
-        "model_version": info.model_version,
-        "stage_types": list(info.stage_types),
-        "models": list(info.models),
-    }
-    if available.message:
-        view["message"] = available.message
-    if available.status == "ready":
-        view["device"] = "cpu" if name == "synth" else (device or settings.device)
-    return view

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta, Struct
 
 from ...library.room import Library
@@ -12,6 +13,7 @@ from ..wire import Later
 from .table import NoParams, Table
 
 MAX_PAGE = 200
+MAX_COLUMNS = 500
 
 
 class TrackParams(Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,6 +40,11 @@ class ExportParams(Struct, frozen=True, forbid_unknown_fields=True):
     track_id: str
     path: str
     format: AudioFormat | None = None
+
+
+class WaveformParams(Struct, frozen=True, forbid_unknown_fields=True):
+    track_id: str
+    columns: Annotated[int, Meta(ge=1, le=MAX_COLUMNS)]
 
 
 def add(table: Table, library: Library) -> None:
@@ -73,3 +80,11 @@ def add(table: Table, library: Library) -> None:
             return {"path": str(await library.export(params.track_id, params.path, params.format))}
 
         return Later(export())
+
+    @table.method("track_waveform", WaveformParams)
+    async def track_waveform(params: WaveformParams) -> object:
+        async def outline() -> object:
+            track, found = await library.waveform(params.track_id, params.columns)
+            return {"track_id": track.id} | msgspec.structs.asdict(found)
+
+        return Later(outline())

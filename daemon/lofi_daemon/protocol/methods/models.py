@@ -1,0 +1,63 @@
+"""The backends, and the weights they need."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from msgspec import Struct
+
+from ...backends.ready import has_packages
+from ...backends.registry import BACKENDS, default_backend
+from ...config import Settings
+from ...models.manager import Downloads
+from .table import NoParams, Table
+
+
+class HasDevice(Protocol):
+    device: str | None
+
+
+class DownloadParams(Struct, frozen=True, forbid_unknown_fields=True):
+    backend: str
+    model: str | None = None
+
+
+def add(table: Table, settings: Settings, downloads: Downloads, engine: HasDevice) -> None:
+    @table.method("get_backends", NoParams)
+    async def get_backends(_: NoParams) -> object:
+        return {
+            "backends": [await _view(name, settings, downloads, engine.device) for name in BACKENDS],
+            "default_backend": default_backend(settings),
+        }
+
+    @table.method("download_backend", DownloadParams)
+    async def download_backend(params: DownloadParams) -> object:
+        return await downloads.start(params.backend, params.model)
+
+    @table.method("cancel_download", DownloadParams)
+    async def cancel_download(params: DownloadParams) -> object:
+        return {"cancelled": await downloads.cancel(params.backend, params.model)}
+
+
+async def _view(name: str, settings: Settings, downloads: Downloads, device: str | None) -> dict[str, object]:
+    info = BACKENDS[name]
+    available = downloads.state(name)
+    view: dict[str, object] = {
+        "type": info.type,
+        "name": info.name,
+        "status": available.status,
+        "min_duration_sec": info.min_duration_sec,
+        "max_duration_sec": info.max_duration_sec,
+        "sample_rate": info.sample_rate,
+        "model_version": info.model_version,
+        "stage_types": list(info.stage_types),
+        "models": list(info.models),
+        "extra": info.extra,
+        "packages": has_packages(info),
+        "weights": await downloads.views(name),
+    }
+    if available.message:
+        view["message"] = available.message
+    if available.status == "ready":
+        view["device"] = "cpu" if name == "synth" else (device or settings.device)
+    return view

@@ -1,0 +1,93 @@
+--- A track's own parameters, asked for again: with the same words for editing, or as they are with a new seed.
+local message = require("lofi.message")
+local request = require("lofi.request")
+
+local M = {}
+
+--- The value as :LofiGenerate reads it; nil where its words cannot hold it.
+---@param value any
+---@return string?
+local function written(value)
+  local text = type(value) == "number" and ("%.15g"):format(value) or tostring(value)
+  if text:find("%c") then
+    return nil
+  elseif not text:find("[%s\"',;]") and text ~= "" then
+    return text
+  end
+  for _, quote in ipairs({ '"', "'" }) do
+    if not text:find(quote, 1, true) then
+      return quote .. text .. quote
+    end
+  end
+end
+
+--- The parameters that a user could have given, by their names on the wire.
+---@param track lofi.Track
+---@return table<string, any>
+local function given(track)
+  local opts = {}
+  for _, entry in ipairs(request.schema) do
+    local value = track.params[entry.name]
+    -- what a request that leaves it out gets as well
+    local usual = entry.name == "instrumental" and value == true or entry.name == "batch_size" and value == 1
+    if value ~= nil and not usual then
+      opts[entry.name] = value
+    end
+  end
+  opts.seed = track.seed
+  return opts
+end
+
+--- Whether it was made from other sound, which no words can name.
+---@param track lofi.Track
+---@return boolean
+local function has_source(track)
+  return (track.params.stage_type or "generate") ~= "generate"
+end
+
+--- ":LofiGenerate …" that makes the track again.
+---@param track lofi.Track
+---@return string line, string[] lost parameters that do not fit into a line
+function M.line(track)
+  local words, lost, opts =
+    { "LofiGenerate", vim.trim((track.prompt:gsub("[%s%c]+", " "))) }, {}, given(track)
+  for _, entry in ipairs(request.schema) do
+    local value = opts[entry.name]
+    local name = entry.alias and entry.alias[1] or entry.name
+    local text = value ~= nil and written(value)
+    if text then
+      table.insert(words, name .. "=" .. text)
+    elseif value ~= nil then
+      table.insert(lost, name)
+    end
+  end
+  return table.concat(words, " "), lost
+end
+
+--- Put it on the command line, for the user to change and enter.
+---@param track lofi.Track
+function M.restore(track)
+  local line, lost = M.line(track)
+  if has_source(track) then
+    message.say("it was made from another track, which the command line leaves out.", vim.log.levels.WARN)
+  elseif #lost > 0 then
+    local text = "left out, as the command line cannot hold it: %s"
+    message.say(text:format(table.concat(lost, ", ")), vim.log.levels.WARN)
+  end
+  vim.api.nvim_feedkeys(":" .. line, "n", true)
+end
+
+--- The same request with a new seed, at once.
+---@param track lofi.Track
+function M.vary(track)
+  if has_source(track) then
+    local text = "it was made from another track; a variation of that cannot be asked for here."
+    message.say(text, vim.log.levels.WARN)
+    return
+  end
+  local opts = given(track)
+  opts.seed, opts.prompt = nil, track.prompt
+  require("lofi").generate(opts)
+end
+
+return M

@@ -1,0 +1,40 @@
+"""What a daemon with a few tracks and one device answers, for the fake one (e2e/fake_daemon.py)."""
+
+PLAYING = {"state": "playing", "volume": 0.5, "track_id": f"{1:064x}"}
+
+
+def track(number, **more):
+    return {
+        "id": f"{number:064x}", "path": f"/music/{number}.flac", "prompt": f"rain {number}", "duration_sec": 90,
+        "sample_rate": 48000, "channels": 2, "seed": number, "backend": "synth", "model_version": "1",
+        "generation_time_sec": 1, "created_at": "2026-01-02T03:04:05Z", "params": {"bpm": 75, "keyscale": "D minor"},
+        "parent_ids": [], "favorite": False,
+    } | more  # fmt: skip
+
+
+DEVICES = {
+    "devices": [{"id": "7", "name": "Speakers", "is_default": True, "output": "x"}],
+    "current": "7",
+    "chosen": "",
+}
+BACKENDS = {
+    "backends": [
+        {"type": "synth", "name": "Built-in composer", "status": "ready"},
+        {"type": "musicgen", "name": "MusicGen", "status": "not_installed"},
+    ],
+    "default_backend": "synth",
+}
+ENTRIES = [{"track_id": f"{n:064x}", "prompt": f"rain {n}", "duration_sec": 90} for n in (1, 2)]
+PLAYLIST = {"tracks": ENTRIES, "index": None, "loop": "off", "shuffle": False}
+RADIO = {"active": True, "strategy": "preset_cycle", "preset": "study", "generating": False}
+SCRIPT = {
+    "cache_list": [{"reply": {"tracks": [track(1, favorite=True), track(2, prompt="a 夜\nlong")], "total": 2}}],
+    "playlist_get": [{"reply": PLAYLIST}],
+    "presets_list": [{"reply": {"presets": [{"name": "rainy-night", "prompt": "rain"},
+                                            {"name": "study", "prompt": "soft piano"}]}}],
+    "get_backends": [{"reply": BACKENDS}],
+    "audio_devices": [{"reply": DEVICES}],
+    "audio_device_set": [{"reply": DEVICES | {"chosen": "7"}}],
+    "play": [{"reply": PLAYING}],
+    "radio_start": [{"reply": RADIO}],
+}  # fmt: skip
