@@ -17,9 +17,13 @@ XDG = {
     "XDG_STATE_HOME": ".local/state",
 }
 
+OURS = ("LOFI_", "ACE_LATENT_", "XDG_", "DBUS_", "HF_", "HUGGING")
+
 
 def isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
-    for name in [name for name in os.environ if name.startswith(("LOFI_", "ACE_LATENT_", "XDG_", "DBUS_"))]:
+    for name in [
+        name for name in os.environ if name.startswith(("LOFI_", "ACE_LATENT_", "XDG_", "DBUS_", "HF_", "HUGGING"))
+    ]:
         patch.delenv(name)
     for name in ("COLUMNS", "LINES"):  # the terminal that runs the tests is not the one under test
         patch.delenv(name, raising=False)

@@ -578,8 +578,8 @@ def laid(tracks, crossfade, rate):
     return out[:at]
 
 
-@pytest.mark.parametrize(("seconds", "crossfade"), [(3600, 0.0), (600, 0.75)])
-def test_hours_of_a_shuffled_endless_list_skip_and_repeat_no_sample(tmp_path, seconds, crossfade):
+@pytest.mark.parametrize(("seconds", "crossfade"), [(1800, 0.0), (600, 0.75)])
+def test_a_long_shuffled_endless_list_skips_and_repeats_no_sample(tmp_path, seconds, crossfade):
     """Virtual time: tracks of odd lengths from 1 to 5 s, at 8 kHz."""
     rate, draw = 8000, random.Random(3)
     items, lengths, at = [], {}, 0
@@ -614,7 +614,7 @@ def test_hours_of_a_shuffled_endless_list_skip_and_repeat_no_sample(tmp_path, se
         while total < seconds * rate:
             await until(is_ready)
             count = min(rate, seconds * rate - total)
-            heard.append(output.pull(count, 80))
+            heard.append(output.pull(count, 331))  # joins fall anywhere in a block
             total += count
             await asyncio.sleep(0)
         pulling = asyncio.create_task(keep_pulling(type("Opened", (), {"opened": outputs})))

@@ -19,13 +19,15 @@ local function foreground(group)
   return found.fg and { fg = ("#%06x"):format(found.fg) }
 end
 
---- Options beside lualine's own: `icons`, as in setup(), `colored` (true) and `colors`, by state.
+--- Options beside lualine's own: `icons`, as in setup(); `colors` by state, as lualine's `color`; `colored` = true for
+--- those of the highlight groups, which are made for the background of a window and not for that of every theme.
 ---@param options table
 function component:init(options)
-  if options.colored ~= false and options.color == nil then
-    local colors = options.colors or {}
+  local colors = options.colors or {}
+  if options.color == nil and (options.colored or next(colors)) then
     options.color = function() -- asked after the text
-      return colors[self.state] or GROUPS[self.state] and foreground(GROUPS[self.state])
+      local group = options.colored and GROUPS[self.state]
+      return colors[self.state] or group and foreground(group) or nil
     end
   end
   if options.on_click == nil then

@@ -9,6 +9,7 @@ hub is closed · "ok".
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import threading
@@ -140,10 +141,8 @@ class FakeHub:
             self.stalled.set()
             self.closing.wait(60)
             return
-        try:
+        with contextlib.suppress(ConnectionError):  # a client that does not like what it was told
             handler.wfile.write(body)
-        except ConnectionError:
-            pass  # a client that does not like what it was told
 
     def _send(self, handler: BaseHTTPRequestHandler, status: int, body: bytes, **headers: str) -> None:
         handler.send_response(status)
