@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import uuid
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from . import limits
+from .backends.base import Equipment
 from .backends.registry import BACKENDS
 from .config import Settings
 from .errors import LofiError
@@ -17,7 +19,7 @@ from .jobs.job import Job
 from .jobs.lifecycle import Jobs
 from .library.identity import track_id
 from .limits import LimitHook
-from .model import NoticeLevel, Priority, Track
+from .model import NoticeLevel, Priority, StageParams, Track
 from .stages.items import item_params
 from .stages.request import StageRequest
 from .stages.resolve import resolve
@@ -82,15 +84,15 @@ class Generation:
         for message in resolved.notices:
             self._notice("warn", message)
 
-        version = BACKENDS[params.backend].model_version
-        ids = tuple(track_id(item_params(params, i), version) for i in range(params.batch_size))
+        equipment = await self._equipment(params)
+        ids = tuple(track_id(item_params(params, i), equipment.model_version) for i in range(params.batch_size))
         if joined := self._jobs.join(ids, priority, auto_play):
             return self._accepted(joined)
         job = Job(
             id=job_id or uuid.uuid4().hex,
             stages=(params,),
             track_ids=(ids,),
-            model_versions=(version,),
+            equipment=(equipment,),
             priority=priority,
             auto_play=auto_play,
         )
@@ -118,6 +120,12 @@ class Generation:
     def _accepted(self, job: Job) -> Accepted:
         position = self._jobs.position(job)
         return Accepted(job, "queued" if position else "generating", position)
+
+    async def _equipment(self, params: StageParams) -> Equipment:
+        info = BACKENDS[params.backend]
+        if info.equip is None:
+            return info.equipment(self._settings, params)
+        return await asyncio.to_thread(info.equipment, self._settings, params)
 
     def _require_ready(self, backend: str) -> None:
         available = BACKENDS[backend].availability(self._settings)

@@ -77,7 +77,7 @@ def keep(job: Run, track_ids, audio, rate) -> None:
     for track_id in track_ids:
         track = Track(
             id=track_id, path="", prompt=params.prompt, duration_sec=len(audio) / rate, sample_rate=rate,
-            channels=audio.shape[1], seed=params.seed, backend=params.backend, model_version=job.model_versions[0],
+            channels=audio.shape[1], seed=params.seed, backend=params.backend, model_version=job.equipment[0].model_version,
             generation_time_sec=0.0, created_at="2026-01-01T00:00:00.000Z", params=params, lufs=-16.0,
         )  # fmt: skip
         name = f"{track_id}.{job.audio_format}"

@@ -26,12 +26,26 @@ class Availability(Struct, frozen=True):
     message: str = ""
 
 
+class Equipment(Struct, frozen=True):
+    """With what a stage is run on this machine. The front decides it, because the track's id depends on it.
+
+    ``model_version`` names everything of it that can change a sample: variant, weights, precision, schema.
+    ``folders`` hold the weights. ``device`` is "cpu", "cuda" or "mps".
+    """
+
+    model_version: str
+    folders: tuple[str, ...] = ()
+    precision: str = ""
+    device: str = "cpu"
+
+
 class BackendInfo(Struct, frozen=True):
     """The front's half: what a backend is, what it takes and within which ranges.
 
     ``takes`` names the StageParams fields it understands beside stage_type, backend, prompt, duration_sec
     and seed. ``ignores`` maps fields it accepts but cannot act on to the sentence that says so.
-    ``defaults`` gives the values of the fields it takes that the request left open. ``extra`` is the name under
+    ``defaults`` gives the values of the fields it takes that the request left open. ``equip`` is for backends with
+    more than one way to run a stage. ``extra`` is the name under
     which pyproject.toml lists the Python ``packages`` it imports.
     """
 
@@ -50,6 +64,11 @@ class BackendInfo(Struct, frozen=True):
     packages: tuple[str, ...] = ()
     defaults: Callable[[Settings], Mapping[str, object]] = lambda settings: {}
     availability: Callable[[Settings], Availability] = lambda settings: Availability("ready")
+    equip: Callable[[Settings, StageParams], Equipment] | None = None
+
+    def equipment(self, settings: Settings, params: StageParams) -> Equipment:
+        """For one stage. May ask the disk: call it from a thread. Raises MODEL_NOT_FOUND."""
+        return self.equip(settings, params) if self.equip else Equipment(self.model_version)
 
 
 class GenerationCancelled(Exception):  # noqa: N818  the user's wish, not an error
@@ -57,7 +76,10 @@ class GenerationCancelled(Exception):  # noqa: N818  the user's wish, not an err
 
 
 class RenderContext(Protocol):
-    """The worker's side of a running stage."""
+    """The worker's side of a running stage. ``heard``: whether ``audio`` was called."""
+
+    equipment: Equipment
+    heard: bool
 
     def step(self, done: int, total: int) -> None:
         """Tell progress inside this stage; raises ``GenerationCancelled`` if the user has cancelled."""

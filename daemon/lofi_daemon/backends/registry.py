@@ -12,7 +12,10 @@ from .synth.info import INFO as SYNTH
 
 BACKENDS: Mapping[str, BackendInfo] = {info.type: info for info in (SYNTH, MUSICGEN, V1, V15)}
 
-ENGINE_MODULES: Mapping[str, str] = {"synth": "lofi_daemon.backends.synth.engine"}
+ENGINE_MODULES: Mapping[str, str] = {
+    "synth": "lofi_daemon.backends.synth.engine",
+    "musicgen": "lofi_daemon.backends.musicgen.engine",
+}
 """Imported in the worker when first used; each has ``make_engine() -> Engine``."""
 
 

@@ -22,7 +22,21 @@ from . import (
     timers,
 )
 
-COMMANDS = (generate, queue, play, radio, player, playlist, timers, library, devices, backends, doctor, restart, reindex)
+COMMANDS = (
+    generate,
+    queue,
+    play,
+    radio,
+    player,
+    playlist,
+    timers,
+    library,
+    devices,
+    backends,
+    doctor,
+    restart,
+    reindex,
+)
 
 
 def build() -> argparse.ArgumentParser:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
+from ..backends.base import Equipment
 from ..model import AudioFormat, NoticeLevel, StageParams, Track
 
 # front → worker
@@ -19,7 +20,7 @@ class Run(Struct, frozen=True, tag="run"):
     job_id: str
     stages: tuple[StageParams, ...]
     track_ids: tuple[tuple[str, ...], ...]
-    model_versions: tuple[str, ...]
+    equipment: tuple[Equipment, ...]
     staging: str
     audio_format: AudioFormat = "flac"
 

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from ..backends.base import Equipment
 from ..model import Priority, StageParams, Track
 from .eta import Pace
 
@@ -19,7 +20,7 @@ class Job(Struct, eq=False):
     id: str
     stages: tuple[StageParams, ...]
     track_ids: tuple[tuple[str, ...], ...]
-    model_versions: tuple[str, ...]
+    equipment: tuple[Equipment, ...]
     priority: Priority
     auto_play: bool
     state: State = "queued"

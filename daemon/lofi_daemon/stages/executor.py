@@ -13,7 +13,7 @@ import msgspec
 
 from ..audio.files import write_track
 from ..audio.loudness import integrated_lufs
-from ..backends.base import Engine, Rendering
+from ..backends.base import Engine, Equipment, Rendering
 from ..backends.registry import ENGINE_MODULES
 from ..engine.link import Done, Notice, Progress, Run, StageDone, Started
 from ..errors import LofiError
@@ -57,9 +57,12 @@ class StageContext:
         stage_index: int,
         emit: Emit,
         check_cancelled: Callable[[int, int], None],
+        equipment: Equipment,
         stream: Stream | None = None,
     ) -> None:
         self.stream = stream
+        self.equipment = equipment
+        self.heard = False
         self._job_id = job_id
         self._stage_index = stage_index
         self._emit = emit
@@ -78,6 +81,7 @@ class StageContext:
 
     def audio(self, samples: NDArray[np.float32], sample_rate: int) -> None:
         if self.stream:
+            self.heard = True
             self.stream.append(samples, sample_rate)
 
 
@@ -100,7 +104,7 @@ def run_job(
         started = time.monotonic()
         is_last = index == len(job.stages) - 1
         stream = Stream(job.job_id, staging, job.track_ids[index][0], emit) if is_last else None
-        context = StageContext(job.job_id, index, emit, check_cancelled, stream)
+        context = StageContext(job.job_id, index, emit, check_cancelled, job.equipment[index], stream)
         try:
             renderings = engine.render(params, context)
             if stream:
@@ -111,7 +115,7 @@ def run_job(
         seconds = round(time.monotonic() - started, 3)
         tracks = tuple(
             _keep(
-                rendering, item_params(params, item), job.track_ids[index][item], job.model_versions[index],
+                rendering, item_params(params, item), job.track_ids[index][item], job.equipment[index].model_version,
                 seconds, now(), staging, job,
             )
             for item, rendering in enumerate(renderings)

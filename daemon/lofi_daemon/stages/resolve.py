@@ -36,6 +36,8 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "cover_strength": (0.0, 1.0),
     "cover_noise_strength": (0.0, 1.0),
     "repaint_strength": (0.0, 1.0),
+    "temperature": (0.01, 10.0),
+    "top_k": (0, 65_536),
     "top_p": (0.0, 1.0),
 }
 

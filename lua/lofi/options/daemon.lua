@@ -148,6 +148,14 @@ return {
     doc = "Where models are kept; empty = models in the cache folder.",
   },
   {
+    name = "musicgen_precision",
+    type = "string",
+    enum = { "auto", "float32", "bfloat16", "int8" },
+    default = "auto",
+    doc = "How MusicGen's weights are kept: auto is int8 on a CPU (several times faster) and bfloat16 on a GPU; "
+      .. "float32 is exactly the published model.",
+  },
+  {
     name = "ace_step_model_dir",
     type = "string",
     default = "",

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from ...errors import LofiError
 from .checkpoint import Checkpoint
 
 PART = "audio_encoder."
@@ -41,7 +40,7 @@ class Codec:
                     module._buffers[name] = _conv_buffer(module, name)
             if parametrize.is_parametrized(module, "weight"):  # the norm is folded in: the same numbers, less work
                 parametrize.remove_parametrizations(module, "weight")
-        self.model = model.eval().to(device)
+        self.model: Any = model.train(False).to(device)
         self.device = device
         self.stereo = checkpoint.decoder.channels == 2
         self.sample_rate = checkpoint.sample_rate
@@ -54,18 +53,6 @@ class Codec:
         """For codes of ``batch`` items that come bit by bit."""
         return CodecStream(self.model, batch, self.stereo, self.hop, self._context, self.device)
 
-    @torch.no_grad()
-    def encode(self, audio: Tensor) -> Tensor:
-        """Sound [batch, channels, samples] at ``sample_rate`` → codes [batch, codebooks, frames].
-
-        For a stereo model the two channels' codes are interleaved. Raises INVALID_PARAMS for sound too short.
-        """
-        if audio.shape[-1] < self.hop:
-            raise LofiError("INVALID_PARAMS", "The source is too short to go on from; take a longer one.")
-        sides = [audio[:, :1], audio[:, -1:]] if self.stereo else [audio.mean(1, keepdim=True)]
-        codes = [self.model.encode(side.to(self.device)).audio_codes[0] for side in sides]
-        return torch.stack(codes, 2).flatten(1, 2).cpu()
-
 
 class CodecStream:
     """Codes in, samples out; what comes out is final."""
@@ -74,7 +61,7 @@ class CodecStream:
         self._model, self._stereo, self._hop, self._context, self._device = model, stereo, hop, context, device
         layers = list(model.decoder.layers)
         self._first, self._lstm, self._rest = layers[0], layers[1].lstm, nn.Sequential(*layers[2:])
-        self._around = self._first.conv.kernel_size[0] // 2
+        self._around = int(self._first.conv.kernel_size[0]) // 2
         rows = batch * (2 if stereo else 1)
         self._embedded = torch.empty(rows, model.config.hidden_size, 0, device=device)
         self._kept = torch.empty(rows, self._first.conv.out_channels, 0, device=device)

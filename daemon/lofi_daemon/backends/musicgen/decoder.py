@@ -7,15 +7,14 @@ Everything around the stack of layers is here and shared: embeddings, positions,
 from __future__ import annotations
 
 import math
-from typing import Literal, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from .checkpoint import Checkpoint, DecoderConfig
-
-Precision = Literal["float32", "bfloat16", "int8"]
+from .precision import Precision
 
 STACK = "decoder.model.decoder"
 
@@ -60,7 +59,7 @@ class Text:
         self._values = [checkpoint.tensor(f"{name}.v_proj.weight", hidden, hidden) for name in names]
 
     def project(self, states: Tensor, mask: Tensor) -> Tensor:
-        """Text encoder's states [sequences, length, text hidden] → what the decoder sees [sequences, length, hidden]."""
+        """T5's states [sequences, length, text hidden] → what the decoder sees, [sequences, length, hidden]."""
         seen = functional.linear(states, self._projection, self._offset)
         return seen * mask[..., None]
 

@@ -1,14 +1,57 @@
 """MusicGen as the front sees it."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from functools import partial
 
-from .. import ready
-from ..base import BackendInfo
+from ...config import Settings
+from ...errors import LofiError
+from ...model import StageParams
+from ...models import catalogue, store
+from .. import device, ready
+from ..base import BackendInfo, Equipment
+from .precision import choose
 
-_MODELS = (
-    "small", "medium", "large", "stereo-small", "stereo-medium", "stereo-large", "melody", "melody-large",
-    "stereo-melody",
-)  # fmt: skip
+SCHEMA = 1
+"""Part of every track's id: raise it with any change of ours that moves a sample."""
+
+_MODELS = tuple(weights.model for weights in catalogue.CATALOGUE["musicgen"])
+
+
+def _defaults(settings: Settings) -> Mapping[str, object]:
+    """Sampling as all published checkpoints' generation_config.json (and transformers, where it is silent) have it."""
+    return {
+        "model": _installed(settings) or _MODELS[0],
+        "guidance_scale": 3.0,
+        "temperature": 1.0,
+        "top_k": 50,
+        "top_p": 1.0,
+    }
+
+
+def _installed(settings: Settings) -> str | None:
+    """The first model that is here."""
+    root = store.root_of("musicgen", settings)
+    here = (weights.model for weights in catalogue.CATALOGUE["musicgen"] if store.look(weights, root).status == "ready")
+    return next(here, None)
+
+
+def _equip(settings: Settings, params: StageParams) -> Equipment:
+    weights = catalogue.find("musicgen", params.model)
+    found = store.look(weights, store.root_of("musicgen", settings))
+    if found.status != "ready":
+        raise LofiError(
+            "MODEL_NOT_FOUND",
+            f"The weights of {weights.title} are not here; get them: lofi download musicgen {weights.model}, or "
+            ":LofiBackends in the editor.",
+            field="model", got=weights.model,
+        )  # fmt: skip
+    where = device.choose(settings)
+    precision = choose(settings.musicgen_precision, where)
+    version = f"musicgen-{weights.model}@{(found.commit or 'local')[:12]}/{precision}/{SCHEMA}"
+    return Equipment(version, tuple(map(str, found.folders)), precision, where)
+
 
 INFO = BackendInfo(
     type="musicgen",
@@ -16,11 +59,13 @@ INFO = BackendInfo(
     min_duration_sec=5,
     max_duration_sec=120,
     sample_rate=32_000,
-    model_version="musicgen-small",
-    stage_types=("generate", "continue"),
+    model_version=f"musicgen/{SCHEMA}",
+    stage_types=("generate",),
     models=_MODELS,
     takes=frozenset({"model", "batch_size", "temperature", "top_k", "top_p", "guidance_scale"}),
     extra="musicgen",
-    packages=("torch", "transformers"),
+    packages=("torch", "transformers", "safetensors"),
+    defaults=_defaults,
     availability=partial(ready.look, "musicgen"),
+    equip=_equip,
 )

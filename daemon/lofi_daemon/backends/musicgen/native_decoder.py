@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ...errors import LofiError
 from .checkpoint import Checkpoint
-from .decoder import Precision, head_weights, layer_weights
+from .decoder import head_weights, layer_weights
+from .precision import Precision
 
 PRECISIONS: dict[Precision, int] = {"float32": 0, "bfloat16": 1, "int8": 2}
 BYTES: dict[Precision, int] = {"float32": 4, "bfloat16": 2, "int8": 1}
@@ -123,9 +124,7 @@ class NativeDecoder:
 
     device = torch.device("cpu")
 
-    def __init__(
-        self, library: ctypes.CDLL, weights: Weights, sequences: int, positions: int, threads: int
-    ) -> None:
+    def __init__(self, library: ctypes.CDLL, weights: Weights, sequences: int, positions: int, threads: int) -> None:
         """Room for ``positions`` of each of ``sequences``. Raises MODEL_INFERENCE_FAILED without memory."""
         config = weights.config
         self.precision = weights.precision

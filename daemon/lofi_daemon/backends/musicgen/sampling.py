@@ -54,7 +54,7 @@ def choose(scores: Tensor, sampling: Sampling, generators: tuple[Generator, ...]
     if len(generators) == 1:
         drawn = torch.multinomial(probabilities, 1, generator=generators[0])
     else:
-        parts = probabilities.split(codebooks)
+        parts = torch.split(probabilities, codebooks)
         drawn = torch.cat(
             [torch.multinomial(part, 1, generator=own) for part, own in zip(parts, generators, strict=True)]
         )

@@ -23,7 +23,7 @@ def generate_codes(
     prompt: Tensor | None = None,
     prefix: Tensor | None = None,
 ) -> Iterator[Tensor]:
-    """Codes [batch, codebooks, n] of the next frames as they become complete: in all ``frames``, the prompt's included.
+    """Codes [batch, codebooks, n] of the next frames as they become complete: in all ``frames`` less the prompt's.
 
     ``layers`` holds batch sequences, or twice as many (conditional ones first) where ``sampling`` is guided, and knows
     their text. ``prompt`` [batch, codebooks, n] are codes to go on from. ``prefix`` [sequences, length, hidden] stands
@@ -37,7 +37,7 @@ def generate_codes(
     before = 0 if prefix is None else prefix.shape[1]
     copies = 2 if sampling.guided else 1
     logits = _begin(layers, embeddings, sequence.repeat(copies, 1, 1), prefix)
-    told = 0
+    told = known - 1
     for position in range(known, pattern.shape[2]):
         scores = guide(logits, sampling.guidance_scale) if sampling.guided else logits
         chosen = choose(scores, sampling, generators)

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .checkpoint import Checkpoint, DecoderConfig
-from .decoder import Precision, head_weights, layer_weights
+from .checkpoint import Checkpoint
+from .decoder import head_weights, layer_weights
+from .precision import Precision
 
 ROWS = 2048
 
@@ -57,10 +58,9 @@ class TorchDecoder:
         self._text: tuple[Tensor, Tensor, Tensor] | None = None
 
     def text(self, keys: Tensor, values: Tensor, bias: Tensor) -> None:
-        place = {"device": self.device, "dtype": self._weights.dtype}
         unseen = (bias < 0).all(1)  # all masked: attention would be over nothing, and the keys and values are zero
         bias = bias.masked_fill(unseen[:, None], 0)
-        self._text = (keys.to(**place), values.to(**place), bias[:, None, None].to(**place))
+        self._text = (self._place(keys), self._place(values), self._place(bias[:, None, None]))
 
     def forward(self, x: Tensor, first: int) -> Tensor:
         config = self._config
@@ -80,6 +80,9 @@ class TorchDecoder:
     def close(self) -> None:
         self._cache = torch.empty(0)
         self._text = None
+
+    def _place(self, tensor: Tensor) -> Tensor:
+        return tensor.to(self.device, self._weights.dtype)
 
     def _layer(self, index: int, x: Tensor, first: int, mask: Tensor | None) -> Tensor:
         weights = self._weights.layers[index]

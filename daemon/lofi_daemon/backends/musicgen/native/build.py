@@ -8,9 +8,10 @@ import os
 import platform
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
+
+import platformdirs
 
 SOURCE = Path(__file__).with_name("decoder.c")
 FLAGS = ("-O3", "-std=gnu11", "-fPIC", "-shared", "-ffp-contract=fast", "-fno-math-errno", "-fvisibility=hidden")
@@ -21,13 +22,20 @@ class CannotBuildError(Exception):
     """There is no compiled step here; the text says why, in a sentence's second half."""
 
 
+def folder() -> Path:
+    """Where what was compiled is kept."""
+    return platformdirs.user_cache_path("lofi.nvim", appauthor=False) / "native"
+
+
 def load(folder: Path) -> ctypes.CDLL:
     """The library, from ``folder`` if it was compiled before. Raises ``CannotBuildError``.
 
     The name holds a digest of the source, the flags, the compiler and the processor: a folder that moves to another
     machine, or a changed source, is compiled anew.
     """
-    compiler = next((path for name in (os.environ.get("CC"), "cc", "gcc", "clang") if name and (path := shutil.which(name))), None)
+    compiler = next(
+        (path for name in (os.environ.get("CC"), "cc", "gcc", "clang") if name and (path := shutil.which(name))), None
+    )
     if compiler is None:
         raise CannotBuildError("no C compiler was found (cc, gcc or clang)")
     target = "-march=native" if platform.machine() in ("x86_64", "AMD64") else "-mcpu=native"
@@ -62,8 +70,9 @@ def _compile(compiler: str, flags: tuple[str, ...], library: Path) -> None:
 
 def _processor() -> str:
     """What the processor can do, as the system tells it."""
-    if sys.platform == "linux":
-        lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
+    told_by_linux = Path("/proc/cpuinfo")
+    if told_by_linux.exists():
+        lines = told_by_linux.read_text(encoding="ascii", errors="replace").splitlines()
         told = (line for line in lines if line.startswith(("flags", "Features", "model name", "CPU part")))
         return "\n".join(sorted(set(told)))
     return f"{platform.machine()} {platform.processor()}"

@@ -1,0 +1,191 @@
+"""The worker's door to MusicGen: load when first asked, tokens and sound in turn, tell, stop, unload."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor
+
+from ...errors import LofiError
+from ...model import StageParams
+from ..base import Equipment, RenderContext, Rendering
+from .loaded import Loaded
+from .native.build import folder as native_folder
+from .sampling import Sampling
+from .tokens import generate_codes
+from .windows import Window, windows
+
+FIRST_CHUNK_SEC, CHUNK_SEC = 0.5, 1.0
+"""Sound is decoded in such parts: small ones waste work on their surroundings, large ones keep the listener waiting."""
+
+
+def make_engine() -> MusicGenEngine:
+    """What the worker calls once."""
+    return MusicGenEngine()
+
+
+class MusicGenEngine:
+    """Holds one model at a time. ``device`` is where the last track was made."""
+
+    device = "cpu"
+
+    def __init__(self) -> None:
+        self._loaded: Loaded | None = None
+
+    def render(self, params: StageParams, context: RenderContext) -> list[Rendering]:
+        """One item for each of ``params.batch_size``, with the seeds seed, seed + 1, …
+
+        Streams the first as it comes. Raises MODEL_* errors and what ``context`` raises; the engine can go on after
+        all of them.
+        """
+        torch.set_num_threads(threads())
+        try:
+            return self._render(params, context)
+        except torch.OutOfMemoryError as error:
+            return self._on_cpu(params, context, error)
+        except MemoryError as error:
+            self.unload()
+            raise _no_memory() from error
+        except RuntimeError as error:
+            if self.device == "cpu":
+                if "not enough memory" in str(error) or "can't allocate memory" in str(error):
+                    self.unload()
+                    raise _no_memory() from error
+                raise
+            return self._on_cpu(params, context, error)
+
+    def unload(self) -> bool:
+        """Free the model's memory; whether there was one."""
+        had, self._loaded = self._loaded is not None, None
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return had
+
+    def _on_cpu(self, params: StageParams, context: RenderContext, error: Exception) -> list[Rendering]:
+        """Once more where there is no GPU to fail. What was heard already stays true only of the same samples, so a
+        stream that has begun is not gone on with."""
+        self.unload()
+        if context.heard:
+            raise LofiError(
+                "MODEL_INFERENCE_FAILED",
+                f"The GPU failed in the middle of the track ({_first_line(error)}); try again, or set device=cpu.",
+            ) from error
+        context.notice(
+            "warn", f"The GPU failed ({_first_line(error)}); MusicGen goes on with the CPU, which is slower."
+        )
+        return self._render(params, context, device="cpu")
+
+    @torch.no_grad()
+    def _render(self, params: StageParams, context: RenderContext, device: str | None = None) -> list[Rendering]:
+        loaded = self._load(context.equipment, context, device)
+        self.device = loaded.device.type
+        batch = params.batch_size
+        sampling = _sampling(params, loaded.checkpoint.sampling)
+        frame_rate, longest = loaded.checkpoint.frame_rate, loaded.config.delays.longest
+        frames = max(1, round(params.duration_sec * frame_rate))
+        plan = list(windows(frames, frame_rate))
+        total = sum(window.new + longest for window in plan)
+        states = loaded.text.states(params.prompt)
+        generators = tuple(Generator().manual_seed((int(params.seed) + item) % 2**64) for item in range(batch))
+        stream = loaded.codec.stream(batch)
+        parts: list[NDArray[np.float32]] = []
+        waiting: list[Tensor] = []
+        ready = 0
+        steps = self._codes(loaded, plan, sampling, generators, states, batch)
+        for done, codes in enumerate(steps, 1):
+            waiting.append(codes)
+            ready += codes.shape[2]
+            chunk = FIRST_CHUNK_SEC if not parts else CHUNK_SEC
+            if sum(part.shape[2] for part in waiting) >= chunk * frame_rate or ready == frames:
+                samples = stream.push(torch.cat(waiting, 2), last=ready == frames).clamp_(-1, 1).numpy()
+                waiting = []
+                if samples.shape[2]:
+                    parts.append(samples)
+                    context.audio(np.ascontiguousarray(samples[0].T), loaded.checkpoint.sample_rate)
+            context.step(done, total)
+        whole = np.concatenate(parts, axis=2)
+        return [
+            Rendering(
+                np.ascontiguousarray(item.T), loaded.checkpoint.sample_rate, metadata={"precision": loaded.precision}
+            )
+            for item in whole
+        ]
+
+    def _codes(
+        self,
+        loaded: Loaded,
+        plan: list[Window],
+        sampling: Sampling,
+        generators: tuple[Generator, ...],
+        states: Tensor,
+        batch: int,
+    ) -> Iterator[Tensor]:
+        """Codes of all windows, one stream; an item for each step."""
+        longest = max(window.prompt + window.new for window in plan)
+        layers = loaded.layers(batch * (2 if sampling.guided else 1), loaded.config.delays.positions(longest))
+        try:
+            layers.text(*loaded.conditions(states, batch, sampling.guided))
+            known: Tensor | None = None
+            for window in plan:
+                prompt = known[:, :, -window.prompt :] if known is not None else None
+                made = [] if known is None else [known]
+                for codes in generate_codes(
+                    layers,
+                    loaded.embeddings,
+                    loaded.config,
+                    window.prompt + window.new,
+                    sampling,
+                    generators,
+                    batch,
+                    prompt,
+                ):
+                    made.append(codes)
+                    yield codes
+                known = torch.cat(made, 2)
+        finally:
+            layers.close()
+
+    def _load(self, equipment: Equipment, context: RenderContext, device: str | None) -> Loaded:
+        if self._loaded is None or not self._loaded.fits(equipment, device):
+            self.unload()
+            self._loaded = Loaded(equipment, device, context.notice, native_folder(), threads())
+        return self._loaded
+
+
+def threads() -> int:
+    """As the settings say (the front puts them into the environment), else the cores that this process may use."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    if told.isdigit() and int(told):
+        return int(told)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _sampling(params: StageParams, usual: Sampling) -> Sampling:
+    """The checkpoint's own, where the request says nothing."""
+    return Sampling(
+        do_sample=usual.do_sample,
+        guidance_scale=usual.guidance_scale if params.guidance_scale is None else params.guidance_scale,
+        temperature=usual.temperature if params.temperature is None else params.temperature,
+        top_k=usual.top_k if params.top_k is None else params.top_k,
+        top_p=usual.top_p if params.top_p is None else params.top_p,
+    )
+
+
+def _no_memory() -> LofiError:
+    return LofiError(
+        "MODEL_INFERENCE_FAILED",
+        "There is not enough memory for MusicGen; close other programs, ask for fewer tracks at once (batch_size), or "
+        "take model=small.",
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
