@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+import time
+from collections.abc import Callable
 from ctypes import c_char_p, c_int, c_int32, c_void_p
 
 import torch
@@ -11,6 +13,7 @@ from torch import Tensor
 
 from ...errors import LofiError
 from .checkpoint import Checkpoint
+from .crew import Crew
 from .decoder import head_weights, layer_weights
 from .precision import Precision
 
@@ -58,7 +61,7 @@ def declare(library: ctypes.CDLL) -> None:
     library.lofi_decoder_new.argtypes = (ctypes.POINTER(_Model),)
     library.lofi_decoder_free.argtypes = (c_void_p,)
     library.lofi_decoder_text.argtypes = (c_void_p, c_void_p, c_void_p, c_void_p, c_int)
-    library.lofi_decoder_step.argtypes = (c_void_p, c_void_p, c_int, c_int, c_void_p)
+    library.lofi_decoder_step.argtypes = (c_void_p, c_void_p, c_int, c_int, c_int, c_void_p)
     library.lofi_decoder_features.restype = c_char_p
 
 
@@ -124,12 +127,21 @@ class NativeDecoder:
 
     device = torch.device("cpu")
 
-    def __init__(self, library: ctypes.CDLL, weights: Weights, sequences: int, positions: int, threads: int) -> None:
+    def __init__(
+        self,
+        library: ctypes.CDLL,
+        weights: Weights,
+        sequences: int,
+        positions: int,
+        threads: int,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         """Room for ``positions`` of each of ``sequences``. Raises MODEL_INFERENCE_FAILED without memory."""
         config = weights.config
         self.precision = weights.precision
         self.rows = int(library.lofi_decoder_max_rows())
         self._library, self._weights = library, weights
+        self._crew, self._clock = Crew(threads), clock
         shape = weights.model.shape
         for name, value in (
             ("precision", PRECISIONS[weights.precision]), ("layers", config.layers), ("hidden", config.hidden),
@@ -158,7 +170,12 @@ class NativeDecoder:
 
     def forward(self, x: Tensor, first: int) -> Tensor:
         x = x.contiguous()
-        code = self._library.lofi_decoder_step(self._handle, x.data_ptr(), first, x.shape[1], self._logits.data_ptr())
+        count = x.shape[1]
+        hands = self._crew.next() if count == 1 else self._crew.most
+        began = self._clock()
+        code = self._library.lofi_decoder_step(self._handle, x.data_ptr(), first, count, hands, self._logits.data_ptr())
+        if count == 1:
+            self._crew.tell(hands, self._clock() - began)
         if code:
             raise LofiError("INTERNAL_ERROR", f"The step refused position {first} + {x.shape[1]}.")
         return self._logits

@@ -82,10 +82,12 @@ typedef struct {
     float *x, *query, *context, *inner;  /* of the rows of a call */
     float *logits;
     int32_t rows, per_sequence, first_position, want_logits;
+    int32_t crew;                        /* threads that take part in this call */
     Scratch scratch[MAX_THREADS];
     pthread_t thread[MAX_THREADS];
     int32_t index[MAX_THREADS];
-    atomic_int arrived, phase, generation, stopping;
+    atomic_int arrived, phase, stopping;
+    atomic_uint call;                    /* number of the call, and its crew in the lowest 7 bits: read as one */
     pthread_mutex_t mutex;
     pthread_cond_t wake;
     size_t arena_size;
@@ -102,7 +104,7 @@ static void relax(void) {
 /* All threads meet. Spins, because a wait of the kernel's costs more than what is between two meetings; gives the core
  * away after a while, because something else may be running on it. */
 static void meet(Decoder *d) {
-    const int threads = d->model.shape.threads;
+    const int threads = d->crew;
     if (threads == 1) return;
     const int phase = atomic_load_explicit(&d->phase, memory_order_relaxed);
     if (atomic_fetch_add_explicit(&d->arrived, 1, memory_order_acq_rel) == threads - 1) {
@@ -528,7 +530,7 @@ static void share(int total, int unit, int threads, int index, int *from, int *t
 
 static void run(Decoder *d, int index) {
     const Shape *shape = &d->model.shape;
-    const int threads = shape->threads, hidden = shape->hidden, heads = shape->heads, size = hidden / heads;
+    const int threads = d->crew, hidden = shape->hidden, heads = shape->heads, size = hidden / heads;
     const int rows = d->rows, per = d->per_sequence, ffn = shape->ffn;
     Scratch *s = &d->scratch[index];
     int head_from, head_to, out_from, out_to, ffn_from, ffn_to;
@@ -612,24 +614,24 @@ static void *work(void *argument) {
     Decoder *d = post->decoder;
     const int index = post->index;
     free(post);
-    int seen = 0;
+    unsigned seen = 0;
     for (;;) {
-        for (int spins = 0; atomic_load_explicit(&d->generation, memory_order_acquire) == seen && spins < 20000; spins++)
+        for (int spins = 0; atomic_load_explicit(&d->call, memory_order_acquire) == seen && spins < 20000; spins++)
             relax();
-        if (atomic_load_explicit(&d->generation, memory_order_acquire) == seen) {
+        if (atomic_load_explicit(&d->call, memory_order_acquire) == seen) {
             pthread_mutex_lock(&d->mutex);
-            while (atomic_load(&d->generation) == seen) pthread_cond_wait(&d->wake, &d->mutex);
+            while (atomic_load(&d->call) == seen) pthread_cond_wait(&d->wake, &d->mutex);
             pthread_mutex_unlock(&d->mutex);
         }
-        seen = atomic_load(&d->generation);
+        seen = atomic_load(&d->call);
         if (atomic_load(&d->stopping)) return NULL;
-        run(d, index);
+        if (index < (int)(seen & 127)) run(d, index); /* one that sits out may wake when the next call is being set up */
     }
 }
 
 static void rouse(Decoder *d) {
     pthread_mutex_lock(&d->mutex);
-    atomic_fetch_add(&d->generation, 1);
+    atomic_store(&d->call, (((atomic_load(&d->call) >> 7) + 1) << 7) | (unsigned)d->crew);
     pthread_cond_broadcast(&d->wake);
     pthread_mutex_unlock(&d->mutex);
 }
@@ -726,18 +728,20 @@ API int lofi_decoder_text(Decoder *d, const float *keys, const float *values, co
 }
 
 /* Positions first … first + count - 1 of every sequence: embeddings x [sequence, count, hidden], what came before is
- * remembered. logits [sequence, codebooks * vocab] of the last position, or NULL. Returns 0, or -1 if it does not fit. */
-API int lofi_decoder_step(Decoder *d, const float *x, int first, int count, float *logits) {
+ * remembered. logits [sequence, codebooks * vocab] of the last position, or NULL. `crew` threads share the work; the
+ * numbers do not depend on how many. Returns 0, or -1 if it does not fit. */
+API int lofi_decoder_step(Decoder *d, const float *x, int first, int count, int crew, float *logits) {
     const Shape *s = &d->model.shape;
     const int rows = s->sequences * count;
-    if (first < 0 || count < 1 || rows > MAX_ROWS || first + count > s->max_positions) return -1;
+    if (crew < 1 || crew > s->threads || first < 0 || count < 1 || rows > MAX_ROWS || first + count > s->max_positions) return -1;
     memcpy(d->x, x, (size_t)rows * s->hidden * 4);
     d->rows = rows;
     d->per_sequence = count;
     d->first_position = first;
     d->logits = logits;
     d->want_logits = logits != NULL;
-    if (s->threads > 1) rouse(d);
+    d->crew = crew;
+    if (crew > 1) rouse(d);
     run(d, 0);
     return 0;
 }
