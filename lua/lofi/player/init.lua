@@ -72,10 +72,13 @@ end
 --- Ask the library about the track that plays. One that is still being made is not in it.
 local function learn()
   local this, id = view, state.current.playback.track_id
-  if not this or not id or (this.track and this.track.id == id) then
+  if not this or (this.track and this.track.id == id) then
     return
   end
   this.track = nil
+  if not id then
+    return
+  end
   require("lofi").request("cache_get", { track_id = id }, function(err, track)
     if not err and view == this and state.current.playback.track_id == track.id then
       state.remember(track.id, track.prompt)
@@ -188,7 +191,9 @@ local function favorite()
     "track_favorite",
     { track_id = track.id, favorite = not track.favorite },
     answered(function(changed)
-      view.track = changed
+      if view.track and view.track.id == changed.id then
+        view.track = changed
+      end
     end)
   )
 end
@@ -212,7 +217,11 @@ local function shuffle()
 end
 
 local function radio()
-  require("lofi").radio(state.current.radio and false or nil, answered())
+  if state.current.radio then
+    require("lofi").radio(false, answered())
+  else
+    require("lofi").radio(nil, answered())
+  end
 end
 
 local function play_this()

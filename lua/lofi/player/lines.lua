@@ -270,7 +270,9 @@ function M.draw(model, problem, width)
     return out
   end
   local kind = M.state(model)
-  if kind == "stopped" then
+  if kind == "stopped" and not model.told then
+    table.insert(out.rows, { { " asking the daemon", "LofiMuted" } })
+  elseif kind == "stopped" then
     nothing_plays(out)
   else
     now_playing(out, model, kind)
