@@ -9,6 +9,7 @@ from . import (
     backends,
     devices,
     doctor,
+    download,
     exits,
     generate,
     library,
@@ -22,7 +23,10 @@ from . import (
     timers,
 )
 
-COMMANDS = (generate, queue, play, radio, player, playlist, timers, library, devices, backends, doctor, restart, reindex)
+COMMANDS = (
+    generate, queue, play, radio, player, playlist, timers, library, devices, backends, download, doctor, restart,
+    reindex,
+)  # fmt: skip
 
 
 def build() -> argparse.ArgumentParser:
