@@ -292,6 +292,11 @@ function M.backends(callback)
   ask("get_backends", nil, callback)
 end
 
+--- Open the library.
+function M.library()
+  require("lofi.library").open()
+end
+
 --- Open the player window, or close it.
 function M.player()
   require("lofi.player").open()
