@@ -171,6 +171,16 @@ def test_a_download_that_was_begun_stays_on_its_commit(run, hub):
     assert lock.read_lock(run.folder).commit == COMMIT
 
 
+def test_where_that_commit_is_gone_nothing_of_it_is_mixed_with_the_next(run, hub):
+    begin(run, hub)
+    other = FILES | {BIG: bytes(reversed(FILES[BIG])), "config.json": FILES["config.json"].upper()}
+    hub.repos[REPO], hub.commit = other, OTHER_COMMIT
+    (run.folder / lock.PARTIAL_NAME / lock.PLAN_NAME).write_text("{")
+    run()
+    assert run.content(BIG) == other[BIG] and run.content("config.json") == other["config.json"]
+    assert lock.read_lock(run.folder).commit == OTHER_COMMIT
+
+
 def test_names_that_lead_out_of_the_folder_are_left_alone(run, hub, tmp_path):
     evil = ("../evil.json", "/evil.json", "a/../../evil.json", "..\\evil.json", "C:evil.json", ".git/evil.json")
     hub.repos[REPO] = FILES | dict.fromkeys(evil, b"{}")

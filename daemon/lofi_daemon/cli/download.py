@@ -102,7 +102,7 @@ class _Downloading:
             return
         speed = params.get("bytes_per_sec")
         about = f" of {size(params['bytes_total'])}" + (f", {size(speed)}/s" if speed else "")
-        self._progress.update(params["overall_percent"], params.get("eta_sec"), about)
+        self._progress.update(params["overall_percent"], params.get("eta_sec") or None, about)
 
     def _folder(self) -> str:
         for backend in self._client.request("get_backends")["backends"]:

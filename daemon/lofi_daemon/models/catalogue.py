@@ -75,8 +75,12 @@ _MUSICGEN_FILES = (
     "model-?????-of-?????.safetensors",
 )
 _DIFFUSERS_FILES = tuple(
-    f"{folder}/*" for folder in ("condition_encoder", "scheduler", "text_encoder", "tokenizer", "transformer", "vae")
-)
+    f"{folder}/*"
+    for folder in (
+        "audio_token_detokenizer", "audio_tokenizer", "condition_encoder", "scheduler", "text_encoder", "tokenizer",
+        "transformer", "vae",
+    )
+)  # fmt: skip
 
 
 def _musicgen(model: str, about_gb: float | None, converted: str = "") -> Weights:
