@@ -104,6 +104,13 @@ def test_whatever_the_line_does_the_file_is_whole_in_the_end(run, hub, tricks, r
     assert hub.ranges(BIG) == ranges
 
 
+def test_silence_is_not_waited_for_forever(run, hub):
+    hub.tricks[BIG] = ["slow 100000", "ok"]
+    run.patience = link.Patience(timeout_sec=0.3)
+    run()
+    assert hub.ranges(BIG) == [None, "bytes=100000-"]
+
+
 def test_a_hub_that_wants_a_pause_gets_it(run, hub):
     hub.tricks[BIG] = ["status 429 7", "ok"]
     run()
@@ -199,6 +206,17 @@ def test_the_token_goes_to_the_hub_and_not_where_it_sends_us(run, hub, monkeypat
     run()
     tokens = {where: {"Authorization" in head for at, _, head in hub.asked if at == where} for where in ("hub", "cdn")}
     assert tokens == {"hub": {True}, "cdn": {False}}
+
+
+def test_a_hub_that_sends_us_where_it_is_not_safe_is_not_followed(run, hub):
+    hub.send_to = "http://cdn.example"
+    assert "sends us to http://cdn.example, which is not safe" in run.fails()
+    assert run.slept == []
+
+
+def test_a_proxy_is_not_asked_for_a_hub_on_this_machine(run, hub, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    assert run().status == "ready"
 
 
 def test_a_token_is_also_read_where_the_hubs_own_tool_keeps_it(run, hub, isolated):

@@ -35,6 +35,8 @@ class FakeHub:
         self.commit = COMMIT
         self.listing_status = 200
         self.token: str | None = None
+        self.send_to: str | None = None
+        """Where files are said to be, in place of the CDN."""
         self.asked: list[tuple[str, str, dict[str, str]]] = []
         """(which server, path, headers) of each request."""
         self.closing = threading.Event()
@@ -97,7 +99,7 @@ class FakeHub:
             if commit not in (COMMIT, OTHER_COMMIT) or self._bytes(repo, name) is None:
                 self._send(handler, 404, b"Entry not found")
                 return
-            self._send(handler, 302, b"", Location=f"{self.cdn_url}/{repo}/{name}?signed=1")
+            self._send(handler, 302, b"", Location=f"{self.send_to or self.cdn_url}/{repo}/{name}?signed=1")
 
     def _bytes(self, repo: str, name: str) -> bytes | None:
         for key, files in [(repo, self.repos.get(repo, {})), *self.revisions.items()]:
