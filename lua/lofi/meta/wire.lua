@@ -168,3 +168,10 @@
 ---@field ends_in_sec? number
 ---@field round? integer
 ---@field rounds? integer
+
+--- One thing that the daemon found out about its installation.
+---@class lofi.Finding
+---@field section string
+---@field level "ok"|"info"|"warn"|"error"
+---@field text string
+---@field advice string[] the steps that mend it
