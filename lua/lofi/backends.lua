@@ -1,5 +1,6 @@
 --- The window of what can make music: the backends, the weights of their models, and keys to fetch both.
 local bar = require("lofi.ui.bar")
+local config = require("lofi.config")
 local downloads = require("lofi.downloads")
 local frame = require("lofi.ui.frame")
 local live = require("lofi.ui.live")
@@ -16,6 +17,7 @@ local SIZE_COLUMNS = 9
 local LICENSE_COLUMNS = 14
 local STATUS_COLUMNS = 15
 local BAR_COLUMNS = 10
+local PATH_COLUMNS = 36
 local NARROW = 72 -- columns below which what goes on takes the place of size and licence
 
 ---@type table<string, string>
@@ -45,6 +47,17 @@ local function name_of(backend, weights)
   return weights and backend.type .. " " .. weights.model or backend.type
 end
 
+--- The end of a path that is too long, which says more than its beginning.
+---@param path string
+---@param columns integer
+---@return string
+local function tail_of(path, columns)
+  path = vim.fn.fnamemodify(path, ":~")
+  local over = vim.fn.strchars(path) - columns
+  local mark = config.current.ascii and "<" or "…"
+  return over > 0 and mark .. vim.fn.strcharpart(path, over + 1) or path
+end
+
 --- What a model's line says of its weights, after its size and its licence.
 ---@param backend lofi.Backend
 ---@param weights lofi.Weights
@@ -64,7 +77,10 @@ local function progress(backend, weights, narrow)
     end
     return row
   elseif weights.status == "ready" then
-    return { { "ready", "LofiOk" }, { "  " .. vim.fn.fnamemodify(weights.path or "", ":~"), "LofiMuted" } }
+    return {
+      { "ready  ", "LofiOk" },
+      { tail_of(weights.path or "", narrow and 12 or PATH_COLUMNS), "LofiMuted" },
+    }
   elseif weights.status == "downloading" then
     return { { "begins", "LofiGenerating" } }
   elseif weights.status == "absent" then

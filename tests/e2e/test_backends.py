@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from support.editor import assert_calm
+from support.editor import PUPPET, assert_calm
+from support.fake_hub import FakeHub, musicgen_files
 
 NC = {"license": "CC-BY-NC-4.0", "license_url": "https://licences.example/by-nc"}
 FREE = {"license": "MIT", "license_url": "https://licences.example/mit"}
@@ -310,4 +311,57 @@ def test_a_small_screen_and_ascii_are_enough(open_editor, fake):
     editor.lua("require('lofi').volume(1)")
     editor.wait_for_text("50 %  12.3 MB/s, 1:02")
     assert editor.text().isascii()
+    assert_calm(editor)
+
+
+BIG = "model.safetensors"
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    with FakeHub({"facebook/musicgen-small": musicgen_files(3_000_000)}) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        yield hub
+
+
+def test_with_the_real_daemon_a_download_is_cancelled_and_goes_on_at_the_same_byte(hub, open_editor):
+    hub.tricks[BIG] = ["slow 1500000", "ok"]
+    editor = open_editor(PUPPET, columns=100)
+    agree(editor)
+    editor.command("LofiBackends")
+    editor.wait_for_text("2.4 GB")
+    put_cursor(editor, "small")
+    editor.type("d")
+    editor.wait_for_text("MB/s")
+    editor.wait(hub.stalled.is_set)
+    editor.type("x")
+    editor.wait_for_text("Cancelled at ")
+    editor.wait_for_text("3 MB here")
+    editor.type("d")
+    editor.wait(lambda: "ready" in line_with(editor, "small"))
+    assert "facebook--musicgen-small" in line_with(editor, "small")
+    assert "MusicGen small is here." in editor.text()
+    first, second = hub.ranges(BIG)
+    assert first is None
+    assert second is not None
+    assert int(second.removeprefix("bytes=").rstrip("-")) > 0
+    assert_calm(editor)
+
+
+def test_with_the_real_daemon_being_offline_is_a_sentence(open_editor, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    editor = open_editor(PUPPET, columns=100)
+    agree(editor)
+    editor.command("LofiBackends download musicgen small")
+    editor.wait_for_text("cannot be reached")
+    editor.command("LofiBackends")
+    editor.wait(lambda: "failed" in line_with(editor, "small"))
+    assert_calm(editor)
+
+
+def test_with_the_real_daemon_a_model_that_is_not_there_is_named(open_editor):
+    editor = open_editor(PUPPET, columns=100)
+    editor.command("LofiBackends download musicgen huge")
+    editor.wait_for_text("small")
+    assert "huge" in editor.last_line()
     assert_calm(editor)
