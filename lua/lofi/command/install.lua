@@ -4,7 +4,7 @@ local words = require("lofi.command.words")
 
 local LOG_LINES = 12
 
----@type table<lofi.install.Run["state"], string>
+---@type table<string, string> by state
 local LOOKS = { running = "LofiTitle", done = "LofiOk", failed = "LofiError", cancelled = "LofiWarn" }
 
 --- Show what came, and follow it where the cursor is at the end.
