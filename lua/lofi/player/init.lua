@@ -235,8 +235,9 @@ end
 local function click()
   local mouse = vim.fn.getmousepos()
   if view and mouse.winid == view.surface:window() then
+    local before = (view.rows.texts[mouse.line] or ""):sub(1, mouse.column - 1)
     for name, target in pairs({ place = view.drawn.place, volume = view.drawn.volume }) do
-      local column = mouse.wincol - 1 - target.first -- the border is the window's first column
+      local column = vim.fn.strdisplaywidth(before) + 1 - target.first
       if mouse.line == target.row and column >= 0 and column < target.columns then
         local share = bar.share_at(column, target.columns)
         if name == "volume" then
@@ -345,8 +346,9 @@ end
 --- Open the window, or close it if it is open on this tab page.
 function M.open()
   local window = view and view.surface:window()
+  local here = window and vim.api.nvim_win_get_tabpage(window) == vim.api.nvim_get_current_tabpage()
   close()
-  if not window or vim.api.nvim_win_get_tabpage(window) ~= vim.api.nvim_get_current_tabpage() then
+  if not here then
     show()
   end
 end
