@@ -4,13 +4,14 @@ M.__index = M
 
 function M:extend()
   local class = setmetatable({ super = self }, self)
-  class.__index, class.__call =
-    class, function(_, options)
-      local new = setmetatable({}, class)
-      new:init(options)
-      return new
-    end
+  class.__index = class
   return class
+end
+
+function M:__call(options)
+  local new = setmetatable({}, self)
+  new:init(options)
+  return new
 end
 
 function M:init(options)
