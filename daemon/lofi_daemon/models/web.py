@@ -81,9 +81,9 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 
 def _unsafe(url: str) -> LofiError:
+    place = f"{urlsplit(url).scheme}://{urlsplit(url).netloc}"
     return LofiError(
-        "MODEL_DOWNLOAD_FAILED",
-        f"The hub sends us to {urlsplit(url).scheme}://{urlsplit(url).netloc}, which is not safe; is HF_ENDPOINT right?",
+        "MODEL_DOWNLOAD_FAILED", f"The hub sends us to {place}, which is not safe; check what HF_ENDPOINT is set to."
     )
 
 
