@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -11,6 +12,11 @@ from pathlib import Path
 
 import pytest
 from support.raw_daemon import PUPPET, RawDaemon
+
+from lofi_daemon import config
+from lofi_daemon.health import apart
+from lofi_daemon.health.apart import examine_apart
+from lofi_daemon.health.circumstances import Circumstances
 
 LOFI = (sys.executable, str(Path(__file__).parents[1] / "cli" / "puppet_lofi.py"))
 FREE = re.compile(r"[\d.]+ [kMGT]B free")  # changes while we look
@@ -54,15 +60,19 @@ def test_parameters_that_do_not_fit_are_refused(tmp_path, params):
         assert daemon.error("diagnose", params)["data"]["code"] == "INVALID_PARAMS"
 
 
-def test_the_front_stays_light_however_often_it_is_asked(tmp_path):
-    """What is heavy is tried in children; a front that loaded it would keep it."""
-    code = """
-import sys
-from lofi_daemon import config
-from lofi_daemon.health.examine import Circumstances, examine
-loaded = config.load(("player.output=none",), backends=("synth",))
-assert list(examine(Circumstances(loaded, 60)))
-heavy = ("torch", "transformers", "diffusers", "scipy", "numpy", "soundfile", "sounddevice")
-print([m for m in heavy if m in sys.modules])
-"""
-    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+def test_an_examination_that_breaks_off_is_told(tmp_path, monkeypatch):
+    (tmp_path / "sqlite3.py").write_text("raise ImportError('libsqlite3.so.0: cannot open shared object file')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    loaded = config.load(("player.output=none",), environ={}, file=tmp_path / "config.toml")
+    (told,) = asyncio.run(examine_apart(Circumstances(loaded, 20)))
+    assert told["level"] == "error" and "broke off" in told["text"]
+    assert told["advice"] == ["In a shell: lofi doctor"]
+
+
+def test_an_examination_that_hangs_is_ended(tmp_path, monkeypatch):
+    (tmp_path / "sqlite3.py").write_text("import time; time.sleep(60)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(apart, "START_WITHIN_SEC", 0.2)
+    loaded = config.load(("player.output=none",), environ={}, file=tmp_path / "config.toml")
+    (told,) = asyncio.run(examine_apart(Circumstances(loaded, 1)))
+    assert "broke off" in told["text"]

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from lofi_daemon import config
+from lofi_daemon.health.circumstances import Circumstances
 from lofi_daemon.health.commands import Installation, shown
-from lofi_daemon.health.examine import Circumstances, examine
+from lofi_daemon.health.examine import examine
 from lofi_daemon.health.finding import Finding
 from lofi_daemon.health.libraries import look as look_at_libraries
 

@@ -59,14 +59,15 @@ def examine(context: Context, loaded: Loaded, within_sec: float) -> Iterator[Fin
     """Every finding, as it is made; none raises."""
     from ..client import default_log
     from ..health import answers, neovim, settings
+    from ..health.circumstances import Circumstances
     from ..health.commands import Installation
-    from ..health.examine import SECTIONS, Circumstances, Section
+    from ..health.examine import SECTIONS, Section
     from ..health.examine import examine as examine_sections
 
     known = {finding.text for finding in settings.look(loaded)}
     daemon = partial(answers.look, context.connect(), default_log(), Installation.here(), known, within_sec)
     sections: dict[str, Section] = {
-        "Neovim": lambda c: neovim.look(neovim.find_nvim(), c.environ),
+        "Neovim": lambda c: neovim.look(neovim.find_nvim()),
         "Daemon": lambda c: daemon(),
         **SECTIONS,
     }
