@@ -201,7 +201,6 @@ def test_its_keys_are_listed_and_close_it(queue):
     editor, _ = queue()
     editor.type("g?")
     editor.wait_for_text("K <      earlier")
-    editor.wait_for_text("C        cancel all that wait")
     editor.type("q")
     editor.wait("vim.bo.filetype == 'lofi-queue'")
     editor.type("<Esc>")
