@@ -375,6 +375,7 @@ function M.open()
   this.live:on("download_progress")
   this.live:on(require("lofi.install").CHANGED, function(run)
     if run.state == "done" then
+      this.told = run.what ~= "uninstall" and this.told or nil
       ask()
     end
   end)
