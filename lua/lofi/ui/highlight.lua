@@ -1,6 +1,6 @@
---- The plugin's highlight groups, each a link that a colour scheme or the user may replace. The links are those that can
---- be read in the schemes that come with Neovim, dark and light: old ones have no DiagnosticOk or DiagnosticWarn of their
---- own, and the built-in ones do not suit a light background.
+--- The plugin's highlight groups, each a link that a colour scheme or the user may replace. They can be read in the
+--- schemes that come with Neovim, dark and light, so some links are not the obvious ones: where a scheme has no
+--- DiagnosticOk or DiagnosticWarn, the built-in ones are too pale for a light background.
 local M = {}
 
 --- Group → the standard group that it looks like until somebody says otherwise.
