@@ -169,6 +169,8 @@ def test_presets_complete_once_a_daemon_runs(open_editor, fake):
     editor.lua("require('lofi').volume(nil, function() _G.up = true end)")
     editor.wait("_G.up")
     ask = "return vim.fn.getcompletion(..., 'cmdline')"
+    assert editor.lua(ask, "LofiRadio pre") == ["preset="]  # asks; nothing waits for the answer
+    editor.wait("require('lofi').status().presets")
     assert editor.lua(ask, "LofiRadio preset=") == ["preset=rainy-night", "preset=study"]
     assert editor.lua(ask, "LofiRadio preset=rainy-night,s") == ["preset=rainy-night,study"]
     assert len(daemon.heard("presets_list")) == 1
