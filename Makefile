@@ -21,7 +21,7 @@ HAS_PORTAUDIO := $(PY) -c 'import sys; from ctypes.util import find_library as l
 	import find_spec; sys.exit(not (lib("portaudio") or find_spec("_sounddevice_data")))'
 
 .NOTPARALLEL:
-.PHONY: help demo test lint format install upgrade uninstall gallery bench portaudio dbus nvim clean
+.PHONY: help demo test lint types format install upgrade uninstall gallery bench portaudio dbus nvim clean
 
 help: ## this list
 	@echo "make TARGET"
@@ -44,12 +44,17 @@ lint: $(VENV)/.installed-lint $(VENV)/node/.stylua-$(STYLUA) ## check style and 
 	elif [ "$$CI" = true ]; then exit 1; \
 	else echo "luacheck was not run."; fi
 
+types: ## have lua-language-server or emmylua_check look at the Lua annotations, where one is installed
+	@if command -v lua-language-server >/dev/null 2>&1; then lua-language-server --check=. --checklevel=Warning; \
+	elif command -v emmylua_check >/dev/null 2>&1; then emmylua_check .; \
+	else echo "Neither lua-language-server nor emmylua_check is on PATH; \`make test ARGS=tests/e2e/test_types.py\` needs none."; fi
+
 format: $(VENV)/.installed-lint $(VENV)/node/.stylua-$(STYLUA) ## rewrite Python and Lua in the project's style
 	@$(VENV)/bin/ruff check --fix-only --quiet .
 	@$(VENV)/bin/ruff format .
 	@$(VENV)/bin/node scripts/stylua.mjs $(LUA)
 
-install: $(VENV)/.installed portaudio ## install into .venv, what a plugin manager runs (EXTRAS=musicgen|acestep|all)
+install: $(VENV)/.installed portaudio ## install into .venv, what a plugin manager runs (EXTRAS=musicgen, acestep or all)
 	@scripts/install.sh $(VENV) "$(EXTRAS)"
 	@echo "lofi.nvim is installed. Its command line: $$(cd $(VENV) && pwd)/bin/lofi"
 

@@ -163,6 +163,10 @@ local function annotations()
   for _, entry in ipairs(config.schema) do
     local group, name = entry.name:match("^(.-)%.(.*)$")
     local field = { name = name or entry.name, type = annotation(entry), doc = entry.doc }
+    for _, alias in ipairs(entry.alias or {}) do
+      local doc = "What the first lofi.nvim called " .. entry.name .. "."
+      table.insert(top, { name = alias, type = field.type, doc = doc })
+    end
     if not group then
       table.insert(top, field)
     else

@@ -103,9 +103,9 @@ if [ -n "$torch" ]; then
         *cpu) size="0.3 GB to fetch, 1.3 GB on disk" ;;
         *) size="3 GB to fetch, 7 GB on disk: CUDA" ;;
     esac
-    echo "torch: $from, about $size. TORCH=cpu or TORCH=default chooses by hand."
-    if [ -n "$torch_before" ] && [ "$torch" != "$torch_before" ]; then
-        pip uninstall --yes torch
+    if [ "$torch" != "$torch_before" ]; then
+        echo "torch: $from, about $size. TORCH=cpu or TORCH=default chooses by hand."
+        [ -z "$torch_before" ] || pip uninstall --yes torch
     fi
     # By itself: with two indexes at hand pip takes the higher version, wherever it is from.
     if [ "$torch" != default ]; then

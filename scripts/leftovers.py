@@ -36,13 +36,15 @@ def main() -> None:
         end_daemon()
     settings = config.load().settings
     state = Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser()
+    neovim = state / os.environ.get("NVIM_APPNAME", "nvim")
     places = {
         settings.cache_root: "tracks, models",
         settings.models_root: "models",
         settings.ace_step_root: "ACE-Step's models",
         config.config_file().parent: "your settings",
         config.log_file().parent: "the daemon's log",
-        state / os.environ.get("NVIM_APPNAME", "nvim") / "lofi.log": "the plugin's log",
+        neovim / "lofi.log": "the plugin's log",
+        neovim / "lofi-install.log": "the log of :LofiInstall",
     }
     told: list[Path] = []
     for folder, what in places.items():

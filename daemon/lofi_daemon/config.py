@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -153,7 +153,7 @@ def load(
 
     def take(source: str, key: str, raw: object) -> None:
         if key not in types:
-            problems.append(f"{source}: there is no setting “{key}”; the settings are {', '.join(types)}.")
+            problems.append(f"{source}: there is no setting “{key}”{_nearest(key, types)}; `lofi doctor` lists them.")
             return
         if key in FILE_ONLY and source != str(file):
             problems.append(f"{source}: “{key}” can only be set in {file}.")
@@ -217,6 +217,13 @@ def _keys() -> dict[str, Any]:
         else:
             keys[field.encode_name] = field.type
     return keys
+
+
+def _nearest(key: str, keys: Iterable[str]) -> str:
+    from difflib import get_close_matches  # 5 ms, for mistakes only
+
+    found = get_close_matches(key, list(keys), 1)
+    return f", perhaps “{found[0]}”" if found else ""
 
 
 def _choices(of: Any) -> str:

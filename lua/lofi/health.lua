@@ -4,15 +4,9 @@ local M = {}
 
 local health = vim.health
 
---- The only place where the plugin waits: a report has to be complete when it is shown.
-local WAIT_MS = 10000
+--- The only place where the plugin waits, and for how long: a report has to be complete when it is shown.
+M.wait_ms = 10000
 local MARGIN_MS = 1500
-
----@class lofi.Finding
----@field section string
----@field level "ok"|"info"|"warn"|"error"
----@field text string
----@field advice string[]
 
 ---@return integer
 local function now()
@@ -233,7 +227,7 @@ local function check_daemon(cmd, until_ms)
   else
     local err = answers.errors.ping
     health.error(
-      err and err.message or ("it did not answer within %d s"):format(WAIT_MS / 1000),
+      err and err.message or ("it did not answer within %d s"):format(M.wait_ms / 1000),
       { "See :LofiLog; then: :Lofi restart", "Or install it again: " .. reinstall_command() }
     )
   end
@@ -244,7 +238,7 @@ local function check_daemon(cmd, until_ms)
   elseif ping then
     local err = answers.errors.diagnose
     health.warn(
-      err and err.message or ("it did not examine itself within %d s"):format(WAIT_MS / 1000),
+      err and err.message or ("it did not examine itself within %d s"):format(M.wait_ms / 1000),
       "In a shell `lofi doctor` waits longer"
     )
   else
@@ -253,7 +247,7 @@ local function check_daemon(cmd, until_ms)
 end
 
 function M.check()
-  local until_ms = now() + WAIT_MS
+  local until_ms = now() + M.wait_ms
   check_neovim()
   check_integrations()
   local cmd = check_daemon_found()

@@ -292,6 +292,11 @@ function M.backends(callback)
   ask("get_backends", nil, callback)
 end
 
+--- Open the library.
+function M.library()
+  require("lofi.library").open()
+end
+
 --- Open the player window, or close it.
 function M.player()
   require("lofi.player").open()
@@ -307,6 +312,22 @@ end
 ---@param query? string words that tracks must have
 function M.pick(what, query)
   require("lofi.pick").open(what, query)
+end
+
+--- Fetch the weights of a backend, or go on with it; what `callback` hears is its end.
+---@param backend string
+---@param model? string nil = the backend's first
+---@param callback? lofi.DownloadCallback
+function M.download(backend, model, callback)
+  wire()
+  require("lofi.downloads").start(backend, model, callback or complain, callback)
+end
+
+--- End a download. What was fetched is kept, and the next one goes on from there.
+---@param backend string
+---@param callback? fun(err: lofi.Error?, result: { cancelled: boolean }?)
+function M.cancel_download(backend, callback)
+  ask("cancel_download", { backend = backend }, callback)
 end
 
 --- Install what a backend needs, upgrade or uninstall; see |:LofiInstall|. `callback` is called at its end.

@@ -6,6 +6,7 @@ local M = {}
 
 local PREFIX = "lofi: "
 local RULER_COLUMNS = 19
+local MIN_COLUMNS = 10
 local HOLD_MS = 4000
 local HIGHLIGHT = {
   [vim.log.levels.WARN] = "WarningMsg",
@@ -48,6 +49,8 @@ end
 function M.cut(text, columns, mark)
   if vim.fn.strdisplaywidth(text) <= columns then
     return text
+  elseif columns < 1 then
+    return ""
   end
   local kept = vim.fn.strcharpart(text, 0, columns - 1)
   while vim.fn.strdisplaywidth(kept) > columns - 1 do
@@ -74,15 +77,19 @@ end
 
 --- `text` cut so that it and `tail` fit into the last line, beside 'showcmd' and 'ruler'.
 ---@param text string
----@param tail? string what may not be cut
+---@param tail? string what may not be cut, unless little else would be left
 ---@return string
 function M.fit(text, tail)
   tail = tail or ""
-  local room = math.max(M.room() - vim.fn.strdisplaywidth(tail), 10)
-  if not on_screen() or vim.fn.strdisplaywidth(text) <= room then
+  if not on_screen() then
     return text .. tail
   end
-  return M.cut(text, room) .. tail
+  local room = M.room()
+  local left = room - vim.fn.strdisplaywidth(tail)
+  if left < MIN_COLUMNS then
+    return M.cut(text .. tail, room)
+  end
+  return M.cut(text, left) .. tail
 end
 
 --- Show `text` in place of what the last line shows; not kept in :messages.
@@ -106,10 +113,25 @@ local function keep(text)
   vim.cmd.echomsg(vim.fn.string(whole and text or M.fit(text)))
 end
 
---- Neovim's own vim.notify echoes; one that a plugin put in its place has room for the whole sentence.
+--- Neovim's own vim.notify echoes; one that a plugin put in its place (nvim-notify's is a table) has room for the whole
+--- sentence.
 ---@return boolean
 local function notify_is_builtin()
-  return debug.getinfo(vim.notify, "S").source:find("^@vim/") ~= nil
+  return type(vim.notify) == "function" and debug.getinfo(vim.notify, "S").source:find("^@vim/") ~= nil
+end
+
+--- Hand all of them to the vim.notify that a plugin put in place.
+---@param batch lofi.Message[]
+---@return boolean ok false where it cannot take them
+local function notify(batch)
+  for _, message in ipairs(batch) do
+    local ok, err = pcall(vim.notify, message.text, message.level, { title = "lofi.nvim" })
+    if not ok then
+      log.write("error", "vim.notify failed: " .. tostring(err))
+      return false
+    end
+  end
+  return true
 end
 
 local flush
@@ -142,10 +164,7 @@ function flush()
   if #batch == 0 then
     return
   end
-  if not notify_is_builtin() then
-    for _, message in ipairs(batch) do
-      vim.notify(message.text, message.level, { title = "lofi.nvim" })
-    end
+  if not notify_is_builtin() and notify(batch) then
     return
   end
   local worst = batch[1]

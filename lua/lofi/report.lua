@@ -1,44 +1,9 @@
---- The lines of :LofiBackends and :LofiStatus.
+--- The lines of :LofiStatus.
 local state = require("lofi.state")
 local time = require("lofi.time")
 local words = require("lofi.command.words")
 
 local M = {}
-
----@param backend lofi.Backend
----@param default string
----@return string[]
-local function backend_lines(backend, default)
-  local lines = {
-    ("%s %-12s %-26s %s"):format(
-      backend.type == default and "*" or " ",
-      backend.type,
-      backend.name,
-      backend.status:gsub("_", " ")
-    ),
-    ("    %g–%g s, %g kHz, version %s"):format(
-      backend.min_duration_sec,
-      backend.max_duration_sec,
-      backend.sample_rate / 1000,
-      backend.model_version
-    ),
-  }
-  if backend.message then
-    table.insert(lines, "    " .. backend.message)
-  end
-  return lines
-end
-
---- What can make music here.
----@param reply { backends: lofi.Backend[], default_backend: string }
----@return string[]
-function M.backends(reply)
-  local lines = {}
-  for _, backend in ipairs(reply.backends) do
-    vim.list_extend(lines, backend_lines(backend, reply.default_backend))
-  end
-  return vim.list_extend(lines, { "", "* answers requests that name no backend" })
-end
 
 --- What plays, what is being made, and with what.
 ---@param status table the daemon's own account

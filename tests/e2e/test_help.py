@@ -1,11 +1,13 @@
 """The help says what there is, and the schema in Lua says what the daemon says."""
 
+import re
 import subprocess
 from pathlib import Path
 
 import msgspec
 import pytest
 from support.neovim import ROOT, find_nvim
+from support.wire_answers import SCRIPT
 
 from lofi_daemon.backends.registry import BACKENDS
 from lofi_daemon.config import FILE_ONLY, Settings
@@ -70,6 +72,68 @@ def test_every_command_map_event_and_function_is_documented(open_editor):
       return names
     """)
     assert [name for name in functions if f"*lofi.{name}()*" not in HELP] == []
+
+
+# Window → the tag of the section that has its keys, each at the start of a line that says what it does.
+SECTIONS = {
+    "library": "lofi-library",
+    "track": "lofi-library",
+    "player": "lofi-player-window",
+    "queue": "lofi-queue",
+    "playlist": "lofi-player-window",
+    "backends": "lofi-backends",
+    "install": "lofi-backends",
+}
+
+
+def keys_in(section):
+    """The keys of the section's tables: all but the last of what two spaces part in a line."""
+    body = next(part for part in HELP.split("=" * 78) if f"*{section}*" in part)
+    return {key for line in body.splitlines() for cell in re.split("  +", line.strip())[:-1] for key in cell.split()}
+
+
+def test_every_key_that_a_window_lists_is_documented(open_editor, fake):
+    editor = open_editor(fake(**SCRIPT).command, progress="none")
+    editor.lua("require('lofi').volume(nil, function() _G.up = true end)")
+    editor.wait("_G.up")
+    editor.lua("""
+      local ui = require('lofi.ui.surface')
+      local open = ui.open
+      _G.listed = {}
+      ui.open = function(opts)
+        _G.listed[opts.name] = vim.iter(opts.keys):map(function(key) return key[1] end):flatten():totable()
+        return open(opts)
+      end
+      require('lofi.install').current = { what = 'all', lines = { 'done' }, problems = {}, state = 'success' }
+    """)
+    for line in ("LofiLibrary", "LofiPlayer", "LofiQueue", "LofiPlaylist", "LofiBackends", "LofiInstall log"):
+        editor.command(line)
+    editor.lua("require('lofi.library.details').open(...)", f"{1:064x}")
+    editor.wait(f"vim.tbl_count(_G.listed) == {len(SECTIONS)}")
+    listed = editor.lua("return _G.listed")
+    assert set(listed) == set(SECTIONS)
+    missing = {name: sorted(set(keys) - keys_in(SECTIONS[name])) for name, keys in listed.items()}
+    assert {name: keys for name, keys in missing.items() if keys} == {}
+
+
+def test_every_event_reaches_listeners_and_autocommands(open_editor, fake):
+    events = open_editor().lua("return require('lofi.events').AUTOCOMMANDS")
+    whole = {"job_id": "j", "track_id": "t", "prompt": "rain", "backend": "synth", "model": "m", "status": "ready"}
+    told = [{"notify": [name, whole | {"mark": name}]} for name in events if name != "daemon_exited"]
+    editor = open_editor(fake(pause=[*told, {"exit": 3}]).command, progress="none")
+    editor.lua("""
+      _G.by_listener, _G.by_autocommand = {}, {}
+      for name, pattern in pairs(require('lofi.events').AUTOCOMMANDS) do
+        require('lofi').on(name, function(data) _G.by_listener[name] = data.mark or 'daemon_exited' end)
+        vim.api.nvim_create_autocmd('User', { pattern = pattern, callback = function(args)
+          _G.by_autocommand[args.data.mark or 'daemon_exited'] = args.match
+        end })
+      end
+      require('lofi').pause(function() end)
+    """)
+    editor.wait("_G.by_autocommand.daemon_exited")
+    assert editor.lua("return _G.by_listener") == {name: name for name in events}
+    assert editor.lua("return _G.by_autocommand") == events
 
 
 @pytest.fixture(scope="module")

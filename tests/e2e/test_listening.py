@@ -139,23 +139,6 @@ def test_a_step_from_a_place_not_known_yet_asks_for_it(open_editor, fake):
     assert daemon.heard("seek") == [{"position_sec": 75}]
 
 
-def test_the_playlist_is_shown_with_the_track_that_plays(open_editor, fake):
-    editor = open_editor(fake(playlist_get=[{"reply": PLAYLIST}]).command)
-    editor.command("LofiPlaylist")
-    editor.wait_for_text(">   1  abababababab    1:02  rainy night")
-    editor.wait_for_text("    2  cdcdcdcdcdcd    3:00  sunny day")
-    editor.wait_for_text("loop all, shuffle off")
-    editor.type("q")
-    editor.wait("#vim.api.nvim_list_wins() == 1")
-
-
-def test_an_empty_playlist_says_what_fills_it(open_editor, fake):
-    empty = {"tracks": [], "index": None, "loop": "off", "shuffle": True}
-    editor = open_editor(fake(playlist_get=[{"reply": empty}]).command)
-    editor.command("LofiPlaylist")
-    editor.wait_for_text("The playlist is empty.")
-
-
 def test_a_device_is_chosen_from_a_list(open_editor, fake):
     daemon = fake(audio_devices=[{"reply": DEVICES}], audio_device_set=[{"reply": DEVICES | {"chosen": "2"}}])
     editor = open_editor(daemon.command)
@@ -186,6 +169,8 @@ def test_presets_complete_once_a_daemon_runs(open_editor, fake):
     editor.lua("require('lofi').volume(nil, function() _G.up = true end)")
     editor.wait("_G.up")
     ask = "return vim.fn.getcompletion(..., 'cmdline')"
+    assert editor.lua(ask, "LofiRadio pre") == ["preset="]  # asks; nothing waits for the answer
+    editor.wait("require('lofi').status().presets")
     assert editor.lua(ask, "LofiRadio preset=") == ["preset=rainy-night", "preset=study"]
     assert editor.lua(ask, "LofiRadio preset=rainy-night,s") == ["preset=rainy-night,study"]
     assert len(daemon.heard("presets_list")) == 1

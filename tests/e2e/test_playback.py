@@ -195,17 +195,6 @@ def test_plug_maps_do_what_they_say(editor):
     editor.wait_for_text("volume 45 %")
 
 
-def test_backends_are_listed_and_closed_again(editor):
-    editor.command("LofiBackends")
-    editor.wait_for_text("Built-in composer")
-    text = editor.text()
-    assert "* synth" in text
-    assert "musicgen" in text
-    assert "not installed" in text
-    editor.type("<Esc>")
-    editor.wait("#vim.api.nvim_list_wins() == 1")
-
-
 def test_the_state_is_shown_in_full(editor):
     track = make(editor)
     editor.command("LofiStatus")

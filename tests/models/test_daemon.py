@@ -232,18 +232,17 @@ def test_the_token_is_in_no_message_and_in_no_log(hub, cache):
         assert "verysecret" not in str(daemon.heard) + daemon.log.decode()
 
 
-def test_a_download_goes_on_when_the_client_that_asked_leaves_a_shared_daemon(hub, cache, monkeypatch):
+def test_a_download_goes_on_to_its_end_in_a_shared_daemon_that_nobody_else_needs(hub, cache, monkeypatch):
     hub.tricks[BIG] = ["slow 100000"]
     with shared_runtime(cache, monkeypatch) as runtime:
-        with runtime.bridge("idle_timeout_sec=0.2") as first:
+        with runtime.bridge("idle_timeout_sec=0.1") as first:
             first.result("download_backend", MUSICGEN)
             until(lambda: kept(cache) == 100_000)
-        server = runtime.servers()
-        with runtime.bridge("idle_timeout_sec=0.2") as second:
-            assert runtime.servers() == server
-            assert weights(second)["status"] == "downloading"
-            assert second.result("cancel_download", MUSICGEN) == {"cancelled": True}
-            assert ended(second)["weights"] == "partial"
+        (server,) = runtime.servers()
+        time.sleep(1.5)  # more than it waits with nothing to do
+        hub.go_on.set()
+        until((folder(cache) / "lofi.lock.json").exists)
+        runtime.wait_until_gone(server)
 
 
 def test_the_front_loads_nothing_of_the_web():

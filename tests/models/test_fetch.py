@@ -104,6 +104,13 @@ def test_whatever_the_line_does_the_file_is_whole_in_the_end(run, hub, tricks, r
     assert hub.ranges(BIG) == ranges
 
 
+def test_silence_is_not_waited_for_forever(run, hub):
+    hub.tricks[BIG] = ["slow 100000", "ok"]
+    run.patience = link.Patience(timeout_sec=0.3)
+    run()
+    assert hub.ranges(BIG) == [None, "bytes=100000-"]
+
+
 def test_a_hub_that_wants_a_pause_gets_it(run, hub):
     hub.tricks[BIG] = ["status 429 7", "ok"]
     run()
@@ -171,6 +178,16 @@ def test_a_download_that_was_begun_stays_on_its_commit(run, hub):
     assert lock.read_lock(run.folder).commit == COMMIT
 
 
+def test_where_that_commit_is_gone_nothing_of_it_is_mixed_with_the_next(run, hub):
+    begin(run, hub)
+    other = FILES | {BIG: bytes(reversed(FILES[BIG])), "config.json": FILES["config.json"].upper()}
+    hub.repos[REPO], hub.commit = other, OTHER_COMMIT
+    (run.folder / lock.PARTIAL_NAME / lock.PLAN_NAME).write_text("{")
+    run()
+    assert run.content(BIG) == other[BIG] and run.content("config.json") == other["config.json"]
+    assert lock.read_lock(run.folder).commit == OTHER_COMMIT
+
+
 def test_names_that_lead_out_of_the_folder_are_left_alone(run, hub, tmp_path):
     evil = ("../evil.json", "/evil.json", "a/../../evil.json", "..\\evil.json", "C:evil.json", ".git/evil.json")
     hub.repos[REPO] = FILES | dict.fromkeys(evil, b"{}")
@@ -189,6 +206,17 @@ def test_the_token_goes_to_the_hub_and_not_where_it_sends_us(run, hub, monkeypat
     run()
     tokens = {where: {"Authorization" in head for at, _, head in hub.asked if at == where} for where in ("hub", "cdn")}
     assert tokens == {"hub": {True}, "cdn": {False}}
+
+
+def test_a_hub_that_sends_us_where_it_is_not_safe_is_not_followed(run, hub):
+    hub.send_to = "http://cdn.example"
+    assert "sends us to http://cdn.example, which is not safe" in run.fails()
+    assert run.slept == []
+
+
+def test_a_proxy_is_not_asked_for_a_hub_on_this_machine(run, hub, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    assert run().status == "ready"
 
 
 def test_a_token_is_also_read_where_the_hubs_own_tool_keeps_it(run, hub, isolated):

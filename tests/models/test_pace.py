@@ -44,3 +44,11 @@ def test_speed_and_time_left_are_of_what_comes_now_and_not_of_what_lay_here():
     last = events[-1][1]
     assert abs(last.bytes_per_sec - 500_000) < 1_000
     assert abs(last.eta_sec - (TOTAL - last.bytes_downloaded) / 500_000) < 0.5
+
+
+def test_where_nothing_comes_any_more_the_speed_falls_and_no_time_left_is_made_up():
+    steps = [(second / 10, second * 50_000, second * 50_000) for second in range(20)]
+    steps += [(2 + second / 2, 950_000, 950_000) for second in range(200)]
+    last = told(steps)[-1][1]
+    assert last.bytes_per_sec < 1
+    assert last.eta_sec is None

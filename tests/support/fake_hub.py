@@ -3,8 +3,8 @@
 Each file may have a list of tricks, one for each request of its bytes, the last one for all that follow:
 "drop N": N bytes, then the line is cut · "short": a smaller Content-Length than is true · "corrupt": other bytes ·
 "norange": 200 and everything, whatever was asked for · "status N [SECONDS]": that status (and Retry-After) ·
-"wrongrange": a Content-Range of other bytes · "gzip": says it is packed · "slow N": N bytes, then a pause until the
-hub is closed · "ok".
+"wrongrange": a Content-Range of other bytes · "gzip": says it is packed · "slow N": N bytes, the rest when
+``go_on`` is set · "ok".
 """
 
 from __future__ import annotations
@@ -35,15 +35,17 @@ class FakeHub:
         self.commit = COMMIT
         self.listing_status = 200
         self.token: str | None = None
+        self.send_to: str | None = None
+        """Where files are said to be, in place of the CDN."""
         self.asked: list[tuple[str, str, dict[str, str]]] = []
         """(which server, path, headers) of each request."""
-        self.closing = threading.Event()
+        self.go_on = threading.Event()
         self.stalled = threading.Event()
         self._servers = [self._serve("hub"), self._serve("cdn")]
         self.url, self.cdn_url = (f"http://127.0.0.1:{server.server_port}" for server in self._servers)
 
     def close(self) -> None:
-        self.closing.set()
+        self.go_on.set()
         for server in self._servers:
             server.shutdown()
             server.server_close()
@@ -97,7 +99,7 @@ class FakeHub:
             if commit not in (COMMIT, OTHER_COMMIT) or self._bytes(repo, name) is None:
                 self._send(handler, 404, b"Entry not found")
                 return
-            self._send(handler, 302, b"", Location=f"{self.cdn_url}/{repo}/{name}?signed=1")
+            self._send(handler, 302, b"", Location=f"{self.send_to or self.cdn_url}/{repo}/{name}?signed=1")
 
     def _bytes(self, repo: str, name: str) -> bytes | None:
         for key, files in [(repo, self.repos.get(repo, {})), *self.revisions.items()]:
@@ -139,8 +141,8 @@ class FakeHub:
             handler.wfile.write(body[: int(arguments[0])])
             handler.wfile.flush()
             self.stalled.set()
-            self.closing.wait(60)
-            return
+            self.go_on.wait(60)
+            body = body[int(arguments[0]) :]
         with contextlib.suppress(ConnectionError):  # a client that does not like what it was told
             handler.wfile.write(body)
 

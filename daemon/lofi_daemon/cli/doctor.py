@@ -30,9 +30,16 @@ def add(adder: Adder) -> None:
         "something keeps music from being made.",
     )
     parser.add_argument(
-        "--within", type=float, default=60.0, metavar="SECONDS", help="give up what takes longer (default 60)"
+        "--within", type=_seconds, default=60.0, metavar="SECONDS", help="give up what takes longer (default 60)"
     )
     parser.set_defaults(run=run)
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 1 <= seconds <= 600:
+        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 600 seconds")
+    return seconds
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
@@ -51,14 +58,16 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 def examine(context: Context, loaded: Loaded, within_sec: float) -> Iterator[Finding]:
     """Every finding, as it is made; none raises."""
     from ..client import default_log
-    from ..health import answers, neovim
+    from ..health import answers, neovim, settings
+    from ..health.circumstances import Circumstances
     from ..health.commands import Installation
-    from ..health.examine import SECTIONS, Circumstances, Section
+    from ..health.examine import SECTIONS, Section
     from ..health.examine import examine as examine_sections
 
-    daemon = partial(answers.look, context.connect(), default_log(), Installation.here(), loaded.problems, within_sec)
+    known = {finding.text for finding in settings.look(loaded)}
+    daemon = partial(answers.look, context.connect(), default_log(), Installation.here(), known, within_sec)
     sections: dict[str, Section] = {
-        "Neovim": lambda c: neovim.look(neovim.find_nvim(), c.environ),
+        "Neovim": lambda c: neovim.look(neovim.find_nvim()),
         "Daemon": lambda c: daemon(),
         **SECTIONS,
     }
@@ -69,7 +78,9 @@ def _tell_all(findings: Iterator[Finding], loaded: Loaded | None, context: Conte
     told: list[Finding] = []
     for finding in findings:
         if not context.json:
-            _tell(finding, context, begins=not told or told[-1].section != finding.section)
+            if not told or told[-1].section != finding.section:
+                context.terminal.line(("\n" if told else "") + finding.section)
+            _tell(finding, context)
         told.append(finding)
     failed = any(finding.level == "error" for finding in told)
     settings = _settings(loaded) if loaded else {}
@@ -92,10 +103,8 @@ def _settings(loaded: Loaded) -> dict[str, dict[str, object]]:
     return {key: {"value": values[key], "source": source} for key, source in loaded.sources.items()}
 
 
-def _tell(finding: Finding, context: Context, *, begins: bool) -> None:
+def _tell(finding: Finding, context: Context) -> None:
     terminal = context.terminal
-    if begins:
-        terminal.line(f"\n{finding.section}" if finding.section != "Neovim" else finding.section)
     word, color = MARKS[finding.level]
     mark = f"\x1b[{color}m{word:<5}\x1b[0m" if terminal.color(terminal.out) else f"{word:<5}"
     terminal.line(f"  {mark}  {printable(finding.text)}")

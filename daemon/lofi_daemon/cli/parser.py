@@ -9,6 +9,7 @@ from . import (
     backends,
     devices,
     doctor,
+    download,
     exits,
     generate,
     library,
@@ -23,20 +24,9 @@ from . import (
 )
 
 COMMANDS = (
-    generate,
-    queue,
-    play,
-    radio,
-    player,
-    playlist,
-    timers,
-    library,
-    devices,
-    backends,
-    doctor,
-    restart,
+    generate, queue, play, radio, player, playlist, timers, library, devices, backends, download, doctor, restart,
     reindex,
-)
+)  # fmt: skip
 
 
 def build() -> argparse.ArgumentParser:

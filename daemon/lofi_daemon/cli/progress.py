@@ -50,7 +50,7 @@ class LiveLine:
 
 
 class Progress:
-    """Percent and remaining time of one generation. Never goes backwards."""
+    """Percent and remaining time of one generation or download. Never goes backwards."""
 
     def __init__(self, terminal: Terminal, label: str) -> None:
         self._terminal = terminal
@@ -59,15 +59,16 @@ class Progress:
         self._percent = -1
         self._told = -PLAIN_EVERY
 
-    def update(self, percent: float, eta_sec: float | None) -> None:
+    def update(self, percent: float, eta_sec: float | None, about: str = "") -> None:
+        """``about`` is said behind the percent."""
         if percent < self._percent:
             return
         self._percent = int(percent)
         if self._terminal.live:
-            self._draw(eta_sec)
+            self._draw(eta_sec, about)
         elif self._percent >= self._told + PLAIN_EVERY:
             self._told = self._percent - self._percent % PLAIN_EVERY
-            self._terminal.say(f"{self._label} {self._percent} %{_remaining(eta_sec)}")
+            self._terminal.say(f"{self._label} {self._percent} %{about}{_remaining(eta_sec)}")
 
     def note(self, text: str) -> None:
         self._line.note(printable(text))
@@ -76,8 +77,8 @@ class Progress:
         """Leave the screen as it was before."""
         self._line.clear()
 
-    def _draw(self, eta_sec: float | None) -> None:
-        numbers = f" {self._percent:3d} %{_remaining(eta_sec)}"
+    def _draw(self, eta_sec: float | None, about: str) -> None:
+        numbers = f" {self._percent:3d} %{about}{_remaining(eta_sec)}"
         room = self._terminal.cells - 1
         bar_room = min(BAR_CELLS, room - columns(self._label) - columns(numbers) - 3)
         if bar_room < 4:

@@ -49,7 +49,7 @@ class Installation:
     @classmethod
     def here(cls) -> Installation:
         root = Path(__file__).parents[3]
-        has_makefile = (root / "Makefile").exists() and (root / "plugin" / "lofi.lua").exists()
+        has_makefile = (root / "Makefile").exists() and (root / "lua" / "lofi" / "init.lua").exists()
         return cls(root if has_makefile else None, Path(sys.prefix), Path(sys.executable))
 
     def again(self) -> str:

@@ -2,39 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 
 from .. import config
 from ..errors import LofiError
 from . import backends, cards, daemons, gpu, libraries, library, settings, sound, torch_build
+from .circumstances import Circumstances
 from .commands import Installation
 from .finding import Finding
-
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Circumstances:
-    """Who asks, about what. ``playing_through`` and ``own_pid`` are those of the daemon that asks about itself."""
-
-    loaded: config.Loaded
-    within_sec: float
-    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    setup: tuple[str, ...] = ()
-    playing_through: str | None = None
-    own_pid: int | None = None
-
-    @property
-    def child_sec(self) -> float:
-        """For a program that is asked: it shall be late before its section is, which would say less."""
-        return 0.9 * self.within_sec
-
 
 Section = Callable[[Circumstances], Iterator[Finding]]
 
@@ -82,7 +60,6 @@ def _take(
         if isinstance(one, Finding):
             yield one
             continue
-        log.info("looking at %s failed", section, exc_info=one)
         yield Finding(section, "warn", f"This could not be found out ({type(one).__name__}: {one}); please report it")
 
 
@@ -99,7 +76,7 @@ def _shared(c: Circumstances) -> Iterator[Finding]:
         )
         return
     try:
-        where: place.Place | LofiError = place.find(early.read(c.setup, c.environ).library, c.environ)
+        where: place.Place | LofiError = place.find(early.read(c.setup).library)
     except LofiError as error:
         where = error
     yield from daemons.look(where, config.log_file(), c.own_pid)
@@ -111,7 +88,7 @@ def _sound(c: Circumstances) -> Iterator[Finding]:
 
 def _gpu(c: Circumstances) -> Iterator[Finding]:
     found, build = cards.find(cards.Machine()), torch_build.installed()
-    return gpu.look(c.loaded, found, build, Installation.here(), c.child_sec, environ=c.environ)
+    return gpu.look(c.loaded, found, build, Installation.here(), c.child_sec)
 
 
 SECTIONS: Mapping[str, Section] = {

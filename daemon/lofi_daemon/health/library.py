@@ -57,6 +57,8 @@ def _index(path: Path, max_bytes: int | None, free: int) -> Finding:
             "them",
             ("Make it anew now: lofi reindex",),
         )
+    if count == 0:
+        return _find("ok", "No tracks yet")
     tracks = f"{count} track{'' if count == 1 else 's'}, {size(used)}"
     if max_bytes is None:
         return _find("ok", f"{tracks}; no limit (cache.max_mb = 0)")

@@ -75,8 +75,12 @@ _MUSICGEN_FILES = (
     "model-?????-of-?????.safetensors",
 )
 _DIFFUSERS_FILES = tuple(
-    f"{folder}/*" for folder in ("condition_encoder", "scheduler", "text_encoder", "tokenizer", "transformer", "vae")
-)
+    f"{folder}/*"
+    for folder in (
+        "audio_token_detokenizer", "audio_tokenizer", "condition_encoder", "scheduler", "text_encoder", "tokenizer",
+        "transformer", "vae",
+    )
+)  # fmt: skip
 
 
 def _musicgen(model: str, about_gb: float | None, converted: str = "") -> Weights:
@@ -144,7 +148,7 @@ CATALOGUE: Mapping[str, tuple[Weights, ...]] = {
         _musicgen("melody-large", 10.5),
         _musicgen("stereo-melody", 6.33),
     ),
-    "ace_step": (Weights("ace_step", "3.5b", "ACE-Step v1 3.5B", (_V1,), APACHE),),
+    "ace_step": (Weights("ace_step", "3.5b", "ACE-Step v1 3.5B", (_V1,), APACHE, 8_280_000_000),),
     "ace_step_15": (
         Weights("ace_step_15", "turbo", "ACE-Step 1.5 turbo", (_ACE_TURBO,), MIT, 6_300_000_000),
         _ace_15("base"),

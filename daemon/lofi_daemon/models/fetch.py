@@ -134,6 +134,8 @@ def _plan(part: Part, folder: Path, hub: Hub, transfer: Transfer, sleep: Callabl
     whole = Part(part.repo, tuple(sorted(patterns)), part.needs, part.revisions)
     plan = _ask(whole, lock.commit if lock else begun.commit if begun else None, hub, transfer, sleep)
     with disk_errors(folder):
+        if (begun is None or begun.commit != plan.commit) and (folder / PARTIAL_NAME).exists():
+            shutil.rmtree(folder / PARTIAL_NAME)  # of another commit
         make_folder(folder / PARTIAL_NAME)
         write_json(folder / PARTIAL_NAME / PLAN_NAME, plan)
     return plan

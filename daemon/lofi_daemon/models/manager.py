@@ -23,7 +23,7 @@ from ..library.offloop import OffLoop
 from ..model import NoticeLevel
 from .catalogue import CATALOGUE, Weights, find
 from .link import Failed, Finished, Patience, Progress, decode_from_child, encode, order_for
-from .pace import Pace
+from .pace import LONGEST_SEC, Pace
 from .store import look, root_of
 
 log = logging.getLogger(__name__)
@@ -250,16 +250,26 @@ class Downloads:
         with contextlib.suppress(ConnectionError):  # its end tells more
             process.stdin.write(encode(order_for(running.weights, Path(root), self._patience)))
             await process.stdin.drain()
-        while line := await process.stdout.readline():
+        last: Progress | None = None
+        while True:
+            try:
+                async with asyncio.timeout(LONGEST_SEC):
+                    line = await process.stdout.readline()
+            except TimeoutError:  # nothing came: that the speed falls is told too
+                self._tell(running, last)
+                continue
+            if not line:
+                break
             try:
                 message = decode_from_child(line)
             except msgspec.DecodeError:
                 log.warning("the download said something that is no message: %.200r", line)
                 continue
-            if not isinstance(message, Progress):
+            if isinstance(message, Progress):
+                last = message
+                self._tell(running, last)
+            else:
                 running.end = message
-            elif told := running.pace.hear(message, asyncio.get_running_loop().time()):
-                self._emit("download_progress", told)
         code = await process.wait()
         if running.end is None and not running.cancelled:
             running.end = Failed(
@@ -267,6 +277,10 @@ class Downloads:
                 f"The download of {running.weights.title} ended unexpectedly ({_how(code)}); what is here is kept, "
                 "ask again to go on. The log may say more.",
             )
+
+    def _tell(self, running: _Running, progress: Progress | None) -> None:
+        if progress and (told := running.pace.hear(progress, asyncio.get_running_loop().time())):
+            self._emit("download_progress", told)
 
     async def _tell_end(self, running: _Running) -> None:
         weights, end = running.weights, running.end

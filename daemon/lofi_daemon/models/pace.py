@@ -12,6 +12,8 @@ SMOOTHING_SEC = 4.0
 SPEED_AFTER_SEC = 1.0
 SHORTEST_SEC = 0.1
 LONGEST_SEC = 0.5
+SLOWEST = 1000.0
+"""Bytes a second below which a time that is left would say nothing."""
 
 
 class DownloadProgress(Struct, frozen=True):
@@ -70,7 +72,7 @@ class Pace:
             bytes_downloaded=self._bytes,
             bytes_total=progress.total,
             bytes_per_sec=self._speed,
-            eta_sec=left / self._speed if self._speed else None,
+            eta_sec=left / self._speed if self._speed and self._speed >= SLOWEST else None,
             file_name=progress.file,
             files_completed=self._files,
             files_total=progress.files_total,

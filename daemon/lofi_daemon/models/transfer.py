@@ -189,8 +189,7 @@ def disk_errors(path: Path) -> Iterator[None]:
 def disk_error(error: OSError, path: Path) -> LofiError:
     reason = _DISK.get(error.errno or 0) or error.strerror or str(error)
     return failed(
-        f"Could not write {path}: {reason}; mend that, or set model_path (ace_step_model_dir) to another folder. "
-        "What is here is kept."
+        f"Could not write {path}: {reason}; mend that, or set model_path (ace_step_model_dir) to another folder."
     )
 
 

@@ -10,7 +10,6 @@ import http.client
 import importlib
 import ipaddress
 import ssl
-import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from email.message import Message
@@ -19,6 +18,7 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from .. import __version__
+from ..errors import LofiError
 
 MAX_REDIRECTS = 5
 
@@ -30,14 +30,20 @@ class Web:
         self._origin = origin
         self._token = token
         self._timeout_sec = timeout_sec
+        proxies = {} if is_local(origin) else urllib.request.getproxies()
         self._opener = urllib.request.build_opener(
-            urllib.request.HTTPSHandler(context=_certificates()), _Redirects(origin, token)
+            urllib.request.ProxyHandler(proxies),
+            urllib.request.HTTPSHandler(context=_certificates()),
+            _Redirects(origin, token),
         )
 
     def open(self, url: str, headers: Mapping[str, str] | None = None) -> http.client.HTTPResponse:
-        """The response to a GET. Raises urllib.error.HTTPError (any status from 300), OSError, http.client's errors."""
+        """The response to a GET.
+
+        Raises urllib.error.HTTPError (any status from 300), OSError, http.client's errors, MODEL_DOWNLOAD_FAILED.
+        """
         if not is_safe(url):
-            raise urllib.error.URLError(f"{urlsplit(url).netloc} is not safe to ask")
+            raise _unsafe(url)
         own = {"User-Agent": f"lofi.nvim/{__version__}"}
         request = urllib.request.Request(url, headers={**(headers or {}), **own})  # noqa: S310  checked above
         request.add_header("Accept-Encoding", "identity")
@@ -67,11 +73,18 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         newurl: str,
     ) -> urllib.request.Request | None:
         if not _may_follow(self._origin, newurl):
-            raise urllib.error.URLError(f"redirected to {urlsplit(newurl).netloc}, which is not safe")
+            raise _unsafe(newurl)
         request = super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
         if request and self._token and same_origin(newurl, self._origin):
             request.add_unredirected_header("Authorization", f"Bearer {self._token}")
         return request
+
+
+def _unsafe(url: str) -> LofiError:
+    place = f"{urlsplit(url).scheme}://{urlsplit(url).netloc}"
+    return LofiError(
+        "MODEL_DOWNLOAD_FAILED", f"The hub sends us to {place}, which is not safe; check what HF_ENDPOINT is set to."
+    )
 
 
 def is_safe(url: str) -> bool:

@@ -2,9 +2,9 @@
 local install = require("lofi.install")
 local words = require("lofi.command.words")
 
-local LOG_LINES = 12
+local COLUMNS, LINES = 90, 14
 
----@type table<lofi.install.Run["state"], string>
+---@type table<string, string> by state
 local LOOKS = { running = "LofiTitle", done = "LofiOk", failed = "LofiError", cancelled = "LofiWarn" }
 
 --- Show what came, and follow it where the cursor is at the end.
@@ -24,19 +24,23 @@ end
 ---@param run lofi.install.Run
 local function open_log(run)
   local ui = require("lofi.ui.surface")
+  local frame = require("lofi.ui.frame")
   local surface, fresh, off
   surface, fresh = ui.open({
     name = "install",
     keys = {
       { "x", "cancel the installation", install.cancel },
       {
-        "q",
+        { "q", "<Esc>" },
         "close; the installation goes on",
         function()
           surface:close()
         end,
       },
     },
+    float = function()
+      return frame.centre({ title = "install", footer = "x cancel  q close", width = COLUMNS, height = LINES })
+    end,
     paint = function(row)
       local now = install.current or run
       local group = row == 0 and "LofiLabel"
@@ -45,18 +49,14 @@ local function open_log(run)
         or (now.lines[row + 1] or ""):match("^  ") and "LofiMuted"
       return group and { { 0, #(now.lines[row + 1] or ""), group } } or {}
     end,
-    right = function(row)
-      local running = install.current and install.current.state == "running"
-      return row == 0 and { { running and "x cancels, q closes " or "q closes ", "LofiMuted" } } or nil
-    end,
     on_close = function()
       off()
     end,
   })
   if fresh then
     local window = assert(surface:window())
-    vim.api.nvim_win_set_height(window, LOG_LINES)
     vim.wo[window].wrap, vim.wo[window].linebreak = true, true -- it holds sentences
+    vim.wo[window].fillchars = "eob: "
     off = require("lofi.events").on(install.CHANGED, function(now)
       show(surface, now)
     end)

@@ -6,8 +6,6 @@ local words = require("lofi.command.words")
 
 local say = words.say
 
-local PRESETS_WITHIN_MS = 200
-
 ---@param radio lofi.RadioState
 local function say_radio(radio)
   if not radio.active then
@@ -32,14 +30,11 @@ local function run(args)
   end
 end
 
---- Names of the presets. Asked for once, and only of a daemon that runs.
+--- Names of the presets. Asked for once, and only of a daemon that runs: they are there when <Tab> is next pressed.
 ---@return string[]
 local function presets()
   if not state.current.presets and client.running() then
     require("lofi").presets(function() end)
-    vim.wait(PRESETS_WITHIN_MS, function()
-      return state.current.presets ~= nil
-    end, 5)
   end
   return vim
     .iter(state.current.presets or {})
@@ -53,7 +48,7 @@ end
 ---@return string[]
 local function complete(before)
   local lead = before:match("%S*$")
-  local found = request.complete(before, lead:find("^preset=") and presets() or {})
+  local found = request.complete(before, presets())
   return before == lead and vim.list_extend(words.starting_with(lead, { "off" }), found) or found
 end
 

@@ -53,25 +53,25 @@ local function tracks(count)
 end
 
 --- Delete for good, and say how many.
----@param kept fun(ids: string[]) called with what could not be deleted
+---@param kept fun() called when some could not be deleted
 function M.carry_out(kept)
   local ids = vim.tbl_keys(held)
   taken, held = {}, {}
-  local waiting, failed, problem = #ids, {}, nil ---@type integer, string[], lofi.Error?
+  local waiting, failed, problem = #ids, 0, nil ---@type integer, integer, lofi.Error?
   for _, id in ipairs(ids) do
     require("lofi").request("cache_delete", { track_id = id }, function(err)
       waiting = waiting - 1
       if err and err.code ~= "INVALID_TRACK_ID" then -- that one was gone already
         problem = err
-        table.insert(failed, id)
+        failed = failed + 1
       end
       if waiting > 0 then
         return
       end
       if problem then
         local text = "%s deleted, %d could not be: %s"
-        message.say(text:format(tracks(#ids - #failed), #failed, problem.message), vim.log.levels.ERROR)
-        kept(failed)
+        message.say(text:format(tracks(#ids - failed), failed, problem.message), vim.log.levels.ERROR)
+        kept()
       else
         message.say(("%s deleted"):format(tracks(#ids)))
       end

@@ -1,11 +1,12 @@
 --- `i` in the library: all that is known of a track, with its outline and the place where it plays.
 local again = require("lofi.library.again")
 local bar = require("lofi.ui.bar")
-local config = require("lofi.config")
 local deeds = require("lofi.library.deeds")
 local events = require("lofi.events")
-local request = require("lofi.request")
-local rows = require("lofi.library.rows")
+local facts = require("lofi.library.facts")
+local frame = require("lofi.ui.frame")
+local playback_of = require("lofi.library.rows").playback_of
+local rows = require("lofi.ui.rows")
 local state = require("lofi.state")
 local surface = require("lofi.ui.surface")
 local ticker = require("lofi.library.ticker")
@@ -14,7 +15,7 @@ local wave = require("lofi.library.wave")
 
 local M = {}
 
-local MAX_WIDTH, LABEL_WIDTH = 84, 13
+local MAX_WIDTH, LABEL_WIDTH = 84, 15
 local SECOND_MS = 1000
 
 ---@class lofi.library.Details
@@ -22,11 +23,9 @@ local SECOND_MS = 1000
 ---@field id string
 ---@field track? lofi.Track
 ---@field problem? string instead of the track
----@field wave? string[] its lines
----@field wave_paint? lofi.ui.Paint[][] their colours
----@field paints table<integer, lofi.ui.Paint[]> by line, from 0
----@field place? integer the line of the clock, from 0
----@field lines string[]
+---@field wave? lofi.ui.Row[]
+---@field rows lofi.ui.Rows
+---@field height integer lines that there are
 ---@field ticker lofi.library.Ticker
 ---@field off (fun())[]
 local Details = {}
@@ -36,200 +35,76 @@ local open ---@type lofi.library.Details?
 
 ---@return integer columns of the text
 local function text_width()
-  return math.max(20, math.min(MAX_WIDTH, vim.o.columns - 6))
-end
-
---- `text` in lines of at most `width` columns, broken at blanks where there are some.
----@param text string
----@param width integer
----@return string[]
-local function wrap(text, width)
-  local lines, line = {}, ""
-  local function push(piece)
-    local joined = line == "" and piece or line .. " " .. piece
-    if vim.fn.strdisplaywidth(joined) <= width then
-      line = joined
-      return
-    end
-    if line ~= "" then
-      table.insert(lines, line)
-    end
-    line = ""
-    for _, char in ipairs(vim.fn.split(piece, "\\zs")) do -- a path, or a language without blanks
-      if vim.fn.strdisplaywidth(line .. char) > width then
-        table.insert(lines, line)
-        line = ""
-      end
-      line = line .. char
-    end
-  end
-  for piece in text:gmatch("[^%s%c]+") do
-    push(piece)
-  end
-  table.insert(lines, line)
-  return lines
-end
-
----@param value any
----@return string
-local function shown(value)
-  if type(value) == "table" then
-    return (vim.inspect(value, { newline = " ", indent = "" }):gsub("%s+", " "))
-  elseif type(value) == "number" then
-    return ("%.15g"):format(value)
-  end
-  return tostring(value)
-end
-
-local SHOWN_ALREADY = { prompt = true, duration_sec = true, seed = true, backend = true, stage_type = true }
-
---- The parameters that have no line of their own: first in the order of the help, then the rest.
----@param track lofi.Track
----@return string[][] label and value
-local function parameters(track)
-  local pairs_, seen = {}, vim.deepcopy(SHOWN_ALREADY)
-  local function add(name, label)
-    if track.params[name] ~= nil and not seen[name] then
-      table.insert(pairs_, { label, shown(track.params[name]) })
-    end
-    seen[name] = true
-  end
-  for _, entry in ipairs(request.schema) do
-    add(entry.name, entry.alias and entry.alias[1] or entry.name)
-  end
-  local others = vim.tbl_keys(track.params)
-  table.sort(others)
-  for _, name in ipairs(others) do
-    add(name, name)
-  end
-  return pairs_
-end
-
---- What the backend chose where the request left it open.
----@param track lofi.Track
----@return string[][]
-local function chosen(track)
-  local found = {}
-  for _, name in ipairs({ "style", "bpm", "keyscale", "timesignature" }) do
-    local value = (track.lm_metadata or {})[name]
-    if value ~= nil and track.params[name] == nil then
-      table.insert(found, { name == "keyscale" and "key" or name, shown(value) })
-    end
-  end
-  return found
-end
-
----@param iso string
----@return string
-local function when(iso)
-  return (iso:gsub("T", " "):gsub(":%d+%.?%d*Z$", " UTC"))
-end
-
---- Label and value of each line below the outline.
----@param track lofi.Track
----@return string[][]
-local function facts(track)
-  local sound = ("%s, %d Hz, %d channel%s"):format(
-    time.clock(track.duration_sec),
-    track.sample_rate,
-    track.channels,
-    track.channels == 1 and "" or "s"
-  )
-  local list = {
-    { "backend", ("%s, %s"):format(track.backend, track.model_version) },
-    { "length", sound },
-    { "loudness", track.lufs and ("%.1f LUFS"):format(track.lufs) or "not measured" },
-    { "seed", shown(track.seed) },
-  }
-  vim.list_extend(list, parameters(track))
-  vim.list_extend(list, chosen(track))
-  vim.list_extend(list, {
-    { "made", ("%s, in %.1f s"):format(when(track.created_at), track.generation_time_sec) },
-    { "favourite", track.favorite and "yes" or "no" },
-  })
-  if #track.parent_ids > 0 then
-    table.insert(list, { "made from", table.concat(track.parent_ids, " ") })
-  end
-  if track.latent_id then
-    table.insert(list, { "latent", track.latent_id })
-  end
-  vim.list_extend(list, { { "id", track.id }, { "path", track.path } })
-  return list
+  return frame.width(MAX_WIDTH) - 2
 end
 
 --- Where it plays: a bar and a clock; only the length where it does not.
 ---@param track lofi.Track
----@return string text, lofi.ui.Paint[] paint
+---@return lofi.ui.Row
 local function place(track)
-  local width = text_width() - 2
   local length = time.clock(track.duration_sec)
-  local playback = rows.playback_of(track.id)
+  local playback = playback_of(track.id)
   if not playback then
-    return " " .. length, { { 0, 100, "LofiTime" } }
+    return { { " " .. length, "LofiTime" } }
   end
   local position = state.position()
   local clock = ("%s / %s"):format(time.clock(position), length)
-  local text, done = bar.draw(position / math.max(track.duration_sec, 0.001), math.max(3, width - #clock - 2))
-  local line = (" %s  %s"):format(text, clock)
-  return line,
-    {
-      { 1, 1 + done, "LofiBarDone" },
-      { 1 + done, 1 + #text, "LofiBarRest" },
-      { 3 + #text, #line, playback == "playing" and "LofiPlaying" or "LofiPaused" },
-    }
+  local share = position / math.max(track.duration_sec, 0.001)
+  local text, done = bar.draw(share, math.max(3, text_width() - #clock - 2))
+  return {
+    { " " },
+    { text:sub(1, done), "LofiBarDone" },
+    { text:sub(done + 1), "LofiBarRest" },
+    { "  " .. clock, playback == "playing" and "LofiPlaying" or "LofiPaused" },
+  }
 end
 
---- Write everything anew.
+--- Its lines from the prompt to the path.
+---@param track lofi.Track
+---@return lofi.ui.Row[]
+function Details:lines(track)
+  local lines, width = {}, text_width()
+  for _, text in ipairs(facts.wrap(track.prompt, width)) do
+    table.insert(lines, { { " " .. text, "LofiTitle" } })
+  end
+  table.insert(lines, {})
+  vim.list_extend(lines, self.wave or {})
+  for _ = #(self.wave or {}) + 1, wave.HEIGHT do
+    table.insert(lines, {}) -- its place is kept, so that nothing jumps when it comes
+  end
+  vim.list_extend(lines, { place(track), {} })
+  for _, fact in ipairs(facts.of(track)) do
+    local label = fact[1]
+    for _, text in ipairs(facts.wrap(fact[2], width - LABEL_WIDTH)) do
+      table.insert(lines, { { (" %-" .. LABEL_WIDTH .. "s"):format(label), "LofiLabel" }, { text } })
+      label = ""
+    end
+  end
+  return lines
+end
+
+--- Write what is another now.
 function Details:draw()
-  local track, width = self.track, text_width()
-  self.lines, self.paints, self.place = {}, {}, nil
-  local function add(text, paint)
-    table.insert(self.lines, text)
-    self.paints[#self.lines - 1] = paint
-  end
-  if not track then
-    for _, text in ipairs(wrap(self.problem or "Asking the daemon.", width - 2)) do
-      add(" " .. text, { { 0, 1000, self.problem and "LofiError" or "LofiMuted" } })
-    end
+  local lines ---@type lofi.ui.Row[]
+  if self.track then
+    lines = self:lines(self.track)
   else
-    for _, text in ipairs(wrap(track.prompt, width - 2)) do
-      add(" " .. text, { { 0, 1000, "LofiTitle" } })
-    end
-    add("")
-    for i = 1, wave.HEIGHT do
-      local paint = self.wave
-        and vim.tbl_map(function(span)
-          return { span[1] + 1, span[2] + 1, span[3] }
-        end, self.wave_paint[i])
-      add(" " .. (self.wave and self.wave[i] or ""), paint)
-    end
-    self.place = #self.lines
-    add(place(track))
-    add("")
-    for _, fact in ipairs(facts(track)) do
-      local label = fact[1]
-      for _, text in ipairs(wrap(fact[2], width - LABEL_WIDTH - 3)) do
-        add((" %-" .. LABEL_WIDTH .. "s %s"):format(label, text), { { 0, LABEL_WIDTH + 1, "LofiLabel" } })
-        label = ""
-      end
-    end
+    local group = self.problem and "LofiError" or "LofiMuted"
+    lines = vim.tbl_map(function(text)
+      return { { " " .. text, group } }
+    end, facts.wrap(self.problem or "Asking the daemon.", text_width()))
   end
-  self.surface:set(0, -1, self.lines)
-  self.surface:place()
-end
-
---- The clock moved on.
-function Details:move()
-  if self.track and self.place and self.surface:visible() then
-    local text, paint = place(self.track)
-    self.paints[self.place] = paint
-    self.surface:set(self.place, self.place + 1, { text })
+  local resized = #lines ~= self.height
+  self.height = #lines
+  if resized then
+    self.surface:place()
   end
+  self.rows:show(self.surface, lines)
 end
 
 function Details:show_playback()
-  self.ticker:set(rows.playback_of(self.id) == "playing" and SECOND_MS or nil)
-  self:move()
+  self.ticker:set(playback_of(self.id) == "playing" and SECOND_MS or nil)
+  self:draw()
 end
 
 --- Ask for the track, then for its outline.
@@ -240,7 +115,6 @@ function Details:ask()
       return
     end
     self.problem, self.track = err and err.message, track
-    self:draw()
     self:show_playback()
     if track then
       self:ask_wave()
@@ -250,32 +124,13 @@ end
 
 function Details:ask_wave()
   local id = self.id
-  local params = { track_id = id, columns = text_width() - 2 }
-  require("lofi").request("track_waveform", params, function(err, waveform)
+  require("lofi").request("track_waveform", { track_id = id, columns = text_width() }, function(err, outline)
     if open ~= self or self.id ~= id then
       return
-    elseif err then
-      self.wave, self.wave_paint = { err.message }, {}
-    else
-      self.wave, self.wave_paint = wave.draw(waveform)
     end
+    self.wave = outline and wave.draw(outline) or { { { " " .. err.message, "LofiError" } } }
     self:draw()
   end)
-end
-
----@return vim.api.keyset.win_config
-function Details:config()
-  local width = text_width()
-  local height = math.max(1, math.min(#self.lines, vim.o.lines - 5))
-  return {
-    relative = "editor",
-    row = math.max(0, math.floor((vim.o.lines - height) / 2) - 2),
-    col = math.max(0, math.floor((vim.o.columns - width) / 2) - 1),
-    width = width,
-    height = height,
-    border = config.current.ascii and { "+", "-", "+", "|", "+", "-", "+", "|" } or "rounded",
-    title = " track ",
-  }
 end
 
 ---@param self lofi.library.Details
@@ -383,24 +238,27 @@ end
 ---@param id string
 function M.open(id)
   if not open then
-    local new = setmetatable({ id = id, lines = { "" }, paints = {}, off = {} }, Details)
+    local new = setmetatable({ id = id, rows = rows.new(), height = 1, off = {} }, Details)
     open = new
     new.ticker = ticker.new(function()
-      new:move()
+      if new.surface:visible() then
+        new:draw()
+      end
     end)
     new.surface = surface.open({
       name = "track",
       keys = keys(new),
       float = function()
-        return new:config()
+        return frame.centre({ title = "track", width = MAX_WIDTH, height = new.height })
       end,
-      paint = function(line)
-        return new.paints[line] or {}
+      paint = function(row)
+        return new.rows:paint(row)
       end,
       on_close = function()
         new:close()
       end,
     })
+    vim.api.nvim_set_option_value("cursorline", false, { win = new.surface:window(), scope = "local" })
     new:listen()
   else
     surface.open(open.surface.opts)

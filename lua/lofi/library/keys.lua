@@ -4,8 +4,7 @@ local words = require("lofi.command.words")
 
 ---@param view lofi.library.View
 local function sort(view)
-  local sorts = require("lofi.library").SORTS
-  vim.ui.select(sorts, {
+  vim.ui.select(view.SORTS, {
     prompt = "Order",
     format_item = function(item)
       return item[2]

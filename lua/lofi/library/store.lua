@@ -2,7 +2,7 @@
 local M = {}
 
 --- Tracks asked for at once. Reading a page holds the editor's loop, so that it is smaller than the wire allows.
-local PAGE = 100
+local PAGE = 50
 --- Between a page and the request for the next, so that keys go first.
 local GAP_MS = 2
 
@@ -22,13 +22,10 @@ local GAP_MS = 2
 ---@field by_id table<string, lofi.library.Entry>
 ---@field offset integer of the next page
 
---- What the store tells; rows are the business of whoever shows it.
+--- What the store tells of a load. Whoever calls put() and drop() knows that the listing changed.
 ---@class lofi.library.Listener
 ---@field appended fun(entries: lofi.library.Entry[])
 ---@field replaced fun() `listing` is another one
----@field inserted fun(entry: lofi.library.Entry)
----@field changed fun(entry: lofi.library.Entry)
----@field removed fun(entry: lofi.library.Entry)
 ---@field state fun() `total`, `loading` or `problem` changed
 
 ---@class lofi.library.Store
@@ -129,6 +126,14 @@ function Store:load(quietly)
   self:_ask(self._round)
 end
 
+--- There is nobody to ask; what is known stays.
+---@param problem lofi.Error
+function Store:fail(problem)
+  self:stop()
+  self.problem = problem
+  self._listener.state()
+end
+
 --- Forget what is still on its way.
 function Store:stop()
   self._round = self._round + 1
@@ -148,8 +153,7 @@ function Store:_ask(round)
     if round ~= self._round then
       return
     elseif err then
-      self.loading, self.problem = nil, err
-      self._listener.state()
+      self:fail(err)
       return
     end
     self:_take(into, result)
@@ -217,12 +221,9 @@ function Store:put(track)
   local known = self.listing.by_id[track.id]
   if known then
     entry_of(track, known)
-    self._listener.changed(known)
   else
-    local entry = entry_of(track)
-    insert(self.listing, entry, self.sort)
+    insert(self.listing, entry_of(track), self.sort)
     self.total = self.total + 1
-    self._listener.inserted(entry)
   end
   if self.loading and self.loading ~= self.listing then
     local coming = self.loading.by_id[track.id]
@@ -261,7 +262,6 @@ function Store:drop(id)
   end
   if entry then
     self.total = math.max(0, self.total - 1)
-    self._listener.removed(entry)
   end
 end
 

@@ -57,6 +57,17 @@ local function falling(fill, set)
   return set.falling[#set.falling][2]
 end
 
+--- Each tone with its neighbours, so that a colour lasts long enough to be seen.
+---@param tones number[]
+---@return number[]
+local function smooth(tones)
+  local smoothed = {}
+  for i, tone in ipairs(tones) do
+    smoothed[i] = ((tones[i - 1] or tone) + 2 * tone + (tones[i + 1] or tone)) / 4
+  end
+  return smoothed
+end
+
 --- The colour of each column, relative to the track's own range of tones.
 ---@param tones number[]
 ---@return string[] groups
@@ -73,48 +84,47 @@ local function colours(tones)
   end, tones)
 end
 
---- One line of it.
+--- One line of it, a piece for each run of a colour.
 ---@param heights number[] 0–1 of this line's cells
 ---@param glyph fun(fill: number, set: lofi.library.Glyphs): string
 ---@param groups string[]
----@return string text, lofi.ui.Paint[] paint one span for each run of a colour
+---@return lofi.ui.Row
 local function line(heights, glyph, groups)
-  local set, text, paint, at = glyphs(), {}, {}, 0
+  local set, row = glyphs(), { { " " } }
   for i, height in ipairs(heights) do
-    text[i] = glyph(math.max(0, math.min(1, height)), set)
-    local last = paint[#paint]
-    if last and last[3] == groups[i] then
-      last[2] = at + #text[i]
+    local cell = glyph(math.max(0, math.min(1, height)), set)
+    local last = row[#row]
+    if last[2] == groups[i] then
+      last[1] = last[1] .. cell
     else
-      paint[#paint + 1] = { at, at + #text[i], groups[i] }
+      row[#row + 1] = { cell, groups[i] }
     end
-    at = at + #text[i]
   end
-  return table.concat(text), paint
+  return row
 end
 
 --- The lines of the outline, a character a column.
 ---@param wave lofi.library.Waveform
----@return string[] lines, lofi.ui.Paint[][] paint of each line
+---@return lofi.ui.Row[]
 function M.draw(wave)
-  local groups, lines, paint = colours(wave.tones), {}, {}
+  local groups, lines = colours(smooth(wave.tones)), {}
   local loudest = 0
   for _, level in ipairs(wave.levels) do
     loudest = math.max(loudest, level)
   end
-  local function add(values, scale, row, glyph)
+  local function add(values, scale, below, glyph)
     local heights = vim.tbl_map(function(value)
-      return value * scale - row
+      return value * scale - below
     end, values)
-    lines[#lines + 1], paint[#paint + 1] = line(heights, glyph, groups)
+    lines[#lines + 1] = line(heights, glyph, groups)
   end
-  for row = UP - 1, 0, -1 do
-    add(wave.peaks, UP, row, rising)
+  for below = UP - 1, 0, -1 do
+    add(wave.peaks, UP, below, rising)
   end
-  for row = 0, DOWN - 1 do
-    add(wave.levels, loudest > 0 and DOWN / loudest or 0, row, falling)
+  for below = 0, DOWN - 1 do
+    add(wave.levels, loudest > 0 and DOWN / loudest or 0, below, falling)
   end
-  return lines, paint
+  return lines
 end
 
 --- How many lines draw() makes.

@@ -7,8 +7,10 @@
 ---@field ascii? boolean Draw icons and bars with ASCII characters only.
 ---@field icons? lofi.Config.Icons
 ---@field statusline? lofi.Config.Statusline
+---@field daemon_path? string|string[] What the first lofi.nvim called daemon.cmd.
 ---@field daemon? lofi.Config.Daemon
 ---@field log? lofi.Config.Log
+---@field backend? "auto"|"synth"|"musicgen"|"ace_step"|"ace_step_15" What the first lofi.nvim called default_backend.
 ---@field default_backend? "auto"|"synth"|"musicgen"|"ace_step"|"ace_step_15" What makes the music when a request names no backend; auto takes musicgen once it is ready, else synth.
 ---@field device? "auto"|"cpu"|"cuda"|"mps" Where neural backends run.
 ---@field execution_mode? "cpu_only"|"gpu_allowed" cpu_only promises that no GPU is touched.

@@ -96,7 +96,24 @@
 ---@field model_version string
 ---@field stage_types string[]
 ---@field models string[]
+---@field extra? string what :LofiInstall calls the Python packages that it needs
+---@field packages boolean they are there
+---@field weights lofi.Weights[]
 ---@field device? string
+
+--- What a model of a backend is made of; doc/PROTOCOL.md, Weights.
+---@class lofi.Weights
+---@field model string
+---@field repo string
+---@field license string
+---@field license_url string
+---@field bytes? integer
+---@field status "absent"|"partial"|"downloading"|"ready"|"error"
+---@field bytes_here integer
+---@field path? string once it is ready
+---@field commit? string
+---@field default boolean
+---@field message? string what went wrong
 
 ---@class lofi.PlaylistEntry
 ---@field track_id string
@@ -151,3 +168,10 @@
 ---@field ends_in_sec? number
 ---@field round? integer
 ---@field rounds? integer
+
+--- One thing that the daemon found out about its installation.
+---@class lofi.Finding
+---@field section string
+---@field level "ok"|"info"|"warn"|"error"
+---@field text string
+---@field advice string[] the steps that mend it

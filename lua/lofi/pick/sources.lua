@@ -114,8 +114,9 @@ local playlist = {
     list("playlist_get", "tracks", done)
   end,
   cells = function(entry)
-    local here = entry.track_id == state.current.playback.track_id and config.current["icons.playing"] or ""
-    return { title(entry.prompt), time.clock(entry.duration_sec), here }
+    local now = state.current.playback
+    local icon = now.track_id == entry.track_id and config.current["icons." .. now.state] or ""
+    return { title(entry.prompt), time.clock(entry.duration_sec), icon }
   end,
   details = function(entry)
     return { entry.prompt, "", time.clock(entry.duration_sec), entry.track_id:sub(1, 12) }

@@ -72,10 +72,13 @@ end
 --- Ask the library about the track that plays. One that is still being made is not in it.
 local function learn()
   local this, id = view, state.current.playback.track_id
-  if not this or not id or (this.track and this.track.id == id) then
+  if not this or (this.track and this.track.id == id) then
     return
   end
   this.track = nil
+  if not id then
+    return
+  end
   require("lofi").request("cache_get", { track_id = id }, function(err, track)
     if not err and view == this and state.current.playback.track_id == track.id then
       state.remember(track.id, track.prompt)
@@ -188,7 +191,9 @@ local function favorite()
     "track_favorite",
     { track_id = track.id, favorite = not track.favorite },
     answered(function(changed)
-      view.track = changed
+      if view.track and view.track.id == changed.id then
+        view.track = changed
+      end
     end)
   )
 end
@@ -212,7 +217,11 @@ local function shuffle()
 end
 
 local function radio()
-  require("lofi").radio(state.current.radio and false or nil, answered())
+  if state.current.radio then
+    require("lofi").radio(false, answered())
+  else
+    require("lofi").radio(nil, answered())
+  end
 end
 
 local function play_this()
@@ -226,8 +235,9 @@ end
 local function click()
   local mouse = vim.fn.getmousepos()
   if view and mouse.winid == view.surface:window() then
+    local before = (view.rows.texts[mouse.line] or ""):sub(1, mouse.column - 1)
     for name, target in pairs({ place = view.drawn.place, volume = view.drawn.volume }) do
-      local column = mouse.wincol - 1 - target.first -- the border is the window's first column
+      local column = vim.fn.strdisplaywidth(before) + 1 - target.first
       if mouse.line == target.row and column >= 0 and column < target.columns then
         local share = bar.share_at(column, target.columns)
         if name == "volume" then
@@ -336,8 +346,9 @@ end
 --- Open the window, or close it if it is open on this tab page.
 function M.open()
   local window = view and view.surface:window()
+  local here = window and vim.api.nvim_win_get_tabpage(window) == vim.api.nvim_get_current_tabpage()
   close()
-  if not window or vim.api.nvim_win_get_tabpage(window) ~= vim.api.nvim_get_current_tabpage() then
+  if not here then
     show()
   end
 end

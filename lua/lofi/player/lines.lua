@@ -111,7 +111,9 @@ local function now_playing(out, model, kind)
   local indent = (" "):rep(vim.fn.strdisplaywidth(icon) + 2)
   table.insert(out.rows, { { rows.fit(indent .. table.concat(notes, ", "), out.width), "LofiMuted" } })
   if (kind == "waiting" or kind == "no_device") and told and told.message then
-    add_text(out, "", told.message, group)
+    for _, line in ipairs(rows.wrap(told.message, out.width - #indent - 1)) do
+      table.insert(out.rows, { { indent .. line, group } })
+    end
   end
 end
 
@@ -120,7 +122,8 @@ local function nothing_plays(out)
   table.insert(out.rows, { { " Nothing plays.", "LofiTitle" } })
   local playlist = state.current.playlist
   local what = playlist and #playlist.tracks > 0 and "the playlist" or "the newest track"
-  local text = ("<Space> plays %s, r starts the radio, :LofiGenerate {prompt} makes a track."):format(what)
+  local radio = state.current.radio and "" or ", r starts the radio"
+  local text = ("<Space> plays %s%s, :LofiGenerate {prompt} makes a track."):format(what, radio)
   for _, line in ipairs(rows.wrap(text, out.width - 2)) do
     table.insert(out.rows, { { " " .. line, "LofiMuted" } })
   end
@@ -270,7 +273,9 @@ function M.draw(model, problem, width)
     return out
   end
   local kind = M.state(model)
-  if kind == "stopped" then
+  if kind == "stopped" and not model.told then
+    table.insert(out.rows, { { " asking the daemon", "LofiMuted" } })
+  elseif kind == "stopped" then
     nothing_plays(out)
   else
     now_playing(out, model, kind)

@@ -3,7 +3,6 @@ local frame = require("lofi.ui.frame")
 local live = require("lofi.ui.live")
 local lines = require("lofi.queue.lines")
 local rows = require("lofi.ui.rows")
-local state = require("lofi.state")
 local surface = require("lofi.ui.surface")
 local time = require("lofi.time")
 local words = require("lofi.command.words")
@@ -58,16 +57,16 @@ local function draw()
   end
 end
 
---- Take in a queue_status. What this editor heard of the running job may be newer, and no bar goes backwards.
+--- Take in a queue_status. No bar goes backwards.
 ---@param result { current?: lofi.queue.Job, pending: lofi.queue.Job[] }
 local function keep(result)
   local this = view
   if not this then
     return
   end
-  local heard = result.current and state.job(result.current.job_id)
-  if heard then
-    result.current.percent = math.max(result.current.percent, heard.percent)
+  local before, now = this.current, result.current
+  if before and now and before.job_id == now.job_id then
+    now.percent = math.max(before.percent, now.percent)
   end
   this.current, this.pending, this.asked = result.current, result.pending, true
 end

@@ -1,4 +1,6 @@
---- The plugin's highlight groups, each a link that a colour scheme or the user may replace.
+--- The plugin's highlight groups, each a link that a colour scheme or the user may replace. They can be read in the
+--- schemes that come with Neovim, dark and light, so some links are not the obvious ones: where a scheme has no
+--- DiagnosticOk or DiagnosticWarn, the built-in ones are too pale for a light background.
 local M = {}
 
 --- Group → the standard group that it looks like until somebody says otherwise.
@@ -9,9 +11,9 @@ M.LINKS = {
   LofiPaused = "Comment",
   LofiGenerating = "Special",
   LofiError = "DiagnosticError",
-  LofiWarn = "DiagnosticWarn",
-  LofiOk = "DiagnosticOk",
-  LofiFavorite = "Constant",
+  LofiWarn = "WarningMsg",
+  LofiOk = "Added",
+  LofiFavorite = "Removed",
   LofiLatent = "Type",
   LofiBackend = "Identifier",
   LofiTime = "Number",
@@ -22,17 +24,16 @@ M.LINKS = {
   LofiBarDone = "Function",
   LofiBarRest = "NonText",
   LofiRadio = "Special",
-  -- the waveform, from dark (most of the sound below 200 Hz) to bright
+  -- the waveform, from dark (most of the sound below 200 Hz) to bright; blue to red in the default scheme
   LofiWave1 = "Identifier",
-  LofiWave2 = "Function",
-  LofiWave3 = "String",
-  LofiWave4 = "Type",
-  LofiWave5 = "Constant",
-  LofiWave6 = "Special",
+  LofiWave2 = "Special",
+  LofiWave3 = "Added",
+  LofiWave4 = "WarningMsg",
+  LofiWave5 = "Removed",
 }
 
 --- How many groups colour the waveform.
-M.WAVES = 6
+M.WAVES = 5
 
 local defined = false
 

@@ -22,6 +22,9 @@ Rows.__index = Rows
 ---@param columns integer
 ---@return string
 function M.fit(text, columns)
+  if #text <= columns and not text:find("[^\32-\126]") then -- most are: lists may have ten thousand lines
+    return text .. (" "):rep(columns - #text)
+  end
   text = message.cut(text, columns, config.current.ascii and "" or nil)
   return text .. (" "):rep(columns - vim.fn.strdisplaywidth(text))
 end

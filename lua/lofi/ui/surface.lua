@@ -273,6 +273,7 @@ function Surface:range()
     first, last = vim.fn.line("v") - 1, vim.fn.line(".") - 1
     first, last = math.min(first, last), math.max(first, last)
     vim.cmd.normal({ "\27", bang = true })
+    vim.api.nvim_win_set_cursor(0, { first + 1, 0 }) -- as Vim's own commands do
   end
   return first, math.min(last, vim.api.nvim_buf_line_count(self.buffer) - 1)
 end

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable
 from typing import Annotated
@@ -10,6 +9,8 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from ...config import Loaded
+from ...health.apart import examine_apart
+from ...health.circumstances import Circumstances
 from ..wire import Later
 from .table import Table
 
@@ -25,13 +26,9 @@ def add(table: Table, loaded: Loaded, playing_through: Callable[[], str | None])
 
     @table.method("diagnose", DiagnoseParams)
     async def diagnose(params: DiagnoseParams) -> object:
-        device = playing_through()
+        about = Circumstances(loaded, params.within_sec, playing_through=playing_through(), own_pid=os.getpid())
 
-        def look() -> object:
-            # Loaded with the first question: few daemons are ever asked.
-            from ...health.examine import Circumstances, examine
+        async def examine() -> object:
+            return {"findings": await examine_apart(about)}
 
-            circumstances = Circumstances(loaded, params.within_sec, playing_through=device, own_pid=os.getpid())
-            return {"findings": list(examine(circumstances))}
-
-        return Later(asyncio.to_thread(look))
+        return Later(examine())

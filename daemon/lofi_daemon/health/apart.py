@@ -1,0 +1,67 @@
+"""The examination in a process of its own, for the daemon: its seven threads would keep the event loop waiting for
+the interpreter's lock, up to 30 ms at a time.
+
+``python -m lofi_daemon.health.apart`` reads Circumstances from stdin and writes findings, one JSON line each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from typing import Any
+
+import msgspec
+
+from .circumstances import Circumstances
+
+START_WITHIN_SEC = 5.0
+"""Beyond the time of the examination itself: to start Python and load what it asks with."""
+NICE = 10
+"""The music comes first, also before the programs that are asked."""
+
+
+async def examine_apart(circumstances: Circumstances) -> list[Any]:
+    """The findings as JSON values. Those that were made are given also if the process dies or is late."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-m", __name__,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    assert process.stdin and process.stdout
+    lines = []
+    try:
+        async with asyncio.timeout(circumstances.within_sec + START_WITHIN_SEC):
+            with contextlib.suppress(ConnectionError):
+                process.stdin.write(msgspec.json.encode(circumstances, enc_hook=str))
+                await process.stdin.drain()
+            process.stdin.close()
+            async for line in process.stdout:
+                lines.append(msgspec.json.decode(line))
+            await process.wait()
+    except TimeoutError:
+        pass
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+    if process.returncode != 0:
+        text = "The examination broke off; what is above was found before"
+        lines.append({"section": "Python", "level": "error", "text": text, "advice": ["In a shell: lofi doctor"]})
+    return lines
+
+
+def main() -> None:
+    os.nice(NICE)
+    from .examine import examine
+
+    question = msgspec.json.decode(
+        sys.stdin.buffer.read(), type=Circumstances, dec_hook=lambda kind, value: kind(value)
+    )
+    for finding in examine(question):
+        sys.stdout.buffer.write(msgspec.json.encode(finding) + b"\n")
+        sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()

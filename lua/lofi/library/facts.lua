@@ -1,0 +1,125 @@
+--- What is known of a track, as labels and values.
+local request = require("lofi.request")
+local time = require("lofi.time")
+
+local M = {}
+
+---@param value any
+---@return string
+local function shown(value)
+  if type(value) == "table" then
+    return (vim.inspect(value, { newline = " ", indent = "" }):gsub("%s+", " "))
+  elseif type(value) == "number" then
+    return ("%.15g"):format(value)
+  end
+  return tostring(value)
+end
+
+local SHOWN_ALREADY = { prompt = true, duration_sec = true, seed = true, backend = true, stage_type = true }
+
+--- The parameters that have no line of their own: first in the order of the help, then the rest.
+---@param track lofi.Track
+---@return string[][] label and value
+local function parameters(track)
+  local pairs_, seen = {}, vim.deepcopy(SHOWN_ALREADY)
+  local function add(name, label)
+    if track.params[name] ~= nil and not seen[name] then
+      table.insert(pairs_, { label, shown(track.params[name]) })
+    end
+    seen[name] = true
+  end
+  for _, entry in ipairs(request.schema) do
+    add(entry.name, entry.alias and entry.alias[1] or entry.name)
+  end
+  local others = vim.tbl_keys(track.params)
+  table.sort(others)
+  for _, name in ipairs(others) do
+    add(name, name)
+  end
+  return pairs_
+end
+
+--- What the backend chose where the request left it open.
+---@param track lofi.Track
+---@return string[][]
+local function chosen(track)
+  local found = {}
+  for _, name in ipairs({ "style", "bpm", "keyscale", "timesignature" }) do
+    local value = (track.lm_metadata or {})[name]
+    if value ~= nil and track.params[name] == nil then
+      table.insert(found, { name == "keyscale" and "key" or name, shown(value) })
+    end
+  end
+  return found
+end
+
+---@param iso string
+---@return string
+local function when(iso)
+  return (iso:gsub("T", " "):gsub(":%d+%.?%d*Z$", " UTC"))
+end
+
+--- Label and value of each line below the outline.
+---@param track lofi.Track
+---@return string[][]
+function M.of(track)
+  local sound = ("%s, %d Hz, %d channel%s"):format(
+    time.clock(track.duration_sec),
+    track.sample_rate,
+    track.channels,
+    track.channels == 1 and "" or "s"
+  )
+  local list = {
+    { "backend", ("%s, %s"):format(track.backend, track.model_version) },
+    { "length", sound },
+    { "loudness", track.lufs and ("%.1f LUFS"):format(track.lufs) or "not measured" },
+    { "seed", shown(track.seed) },
+  }
+  vim.list_extend(list, parameters(track))
+  vim.list_extend(list, chosen(track))
+  vim.list_extend(list, {
+    { "made", ("%s, in %.1f s"):format(when(track.created_at), track.generation_time_sec) },
+    { "favourite", track.favorite and "yes" or "no" },
+  })
+  if #track.parent_ids > 0 then
+    table.insert(list, { "made from", table.concat(track.parent_ids, " ") })
+  end
+  if track.latent_id then
+    table.insert(list, { "latent", track.latent_id })
+  end
+  vim.list_extend(list, { { "id", track.id }, { "path", track.path } })
+  return list
+end
+
+--- `text` in lines of at most `width` columns, broken at blanks where there are some.
+---@param text string
+---@param width integer
+---@return string[]
+function M.wrap(text, width)
+  local lines, line = {}, ""
+  local function push(piece)
+    local joined = line == "" and piece or line .. " " .. piece
+    if vim.fn.strdisplaywidth(joined) <= width then
+      line = joined
+      return
+    end
+    if line ~= "" then
+      table.insert(lines, line)
+    end
+    line = ""
+    for _, char in ipairs(vim.fn.split(piece, "\\zs")) do -- a path, or a language without blanks
+      if vim.fn.strdisplaywidth(line .. char) > width then
+        table.insert(lines, line)
+        line = ""
+      end
+      line = line .. char
+    end
+  end
+  for piece in text:gmatch("[^%s%c]+") do
+    push(piece)
+  end
+  table.insert(lines, line)
+  return lines
+end
+
+return M
