@@ -53,7 +53,7 @@ def test_ctrl_c_stops_it_and_says_how_to_go_on(hub, models):
 
 
 def test_a_failed_download_says_why_on_one_line(hub, models):
-    hub.tricks[BIG] = ["status 403"]
+    hub.resolve_status = 403
     done = lofi("download", "musicgen")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("lofi: 127.0.0.1")

@@ -158,14 +158,14 @@ def test_bad_params_have_named_errors(daemon, method, params, code, field):
 
 
 def test_a_failure_is_told_and_shown_until_the_next_try(daemon, hub):
-    hub.tricks[BIG] = ["status 403"]
+    hub.resolve_status = 403
     daemon.result("download_backend", MUSICGEN)
     end = ended(daemon)
     assert end["status"] == end["weights"] == "error"
     assert "accept its terms" in end["message"]
     shown = weights(daemon)
     assert (shown["status"], shown["message"]) == ("error", end["message"])
-    hub.tricks[BIG] = ["ok"]
+    hub.resolve_status = 302
     daemon.result("download_backend", MUSICGEN)
     assert ended(daemon, 2)["weights"] == "ready"
 
@@ -226,7 +226,7 @@ def test_a_full_disk_is_a_sentence_and_the_download_goes_on_once_there_is_room(h
 def test_the_token_is_in_no_message_and_in_no_log(hub, cache):
     hub.token = "hf_verysecret"
     with RawDaemon(cache, env={"HF_TOKEN": "hf_verysecret"}) as daemon:
-        hub.tricks[BIG] = ["drop 1000", "status 403"]
+        hub.resolve_status = 403
         daemon.result("download_backend", MUSICGEN)
         assert ended(daemon)["status"] == "error"
         assert "verysecret" not in str(daemon.heard) + daemon.log.decode()

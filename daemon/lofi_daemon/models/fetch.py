@@ -150,7 +150,7 @@ def _ask(part: Part, commit: str | None, hub: Hub, transfer: Transfer, sleep: Ca
             error.close()
             if error.code == 404 and commit:
                 return _ask(part, None, hub, transfer, sleep)
-            if final := hubs.refusal(error, hub.name, part.repo):
+            if final := hub.refusal(error, part.repo):
                 raise final from None
             trouble = f"answers {error.code} {error.reason}"
             retry_after = error.headers.get("Retry-After") or ""

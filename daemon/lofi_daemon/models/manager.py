@@ -34,7 +34,7 @@ MAX_LINE = 1 << 20
 WeightsStatus = Literal["absent", "partial", "downloading", "ready", "error"]
 
 
-class WeightsView(Struct, frozen=True, omit_defaults=False):
+class WeightsView(Struct, frozen=True):
     """One model as ``get_backends`` shows it. ``bytes`` is rounded until the hub was asked, null if not known."""
 
     model: str
