@@ -37,8 +37,16 @@ fi
 if [ -e "$stamp" ] && [ "$upgrade" = "" ] && [ "$extras" = "$before" ] && [ "$torch" = "$torch_before" ]; then
     exit 0
 fi
+# Two editors may be updated at a time.
+busy=$venv/.busy
+if other=$(cat "$busy" 2>/dev/null) && kill -0 "$other" 2>/dev/null; then
+    echo "Another installation (process $other) is at work in $venv; run it again when that has ended." >&2
+    exit 1
+fi
 rm -f "$stamp"
 scripts/make_venv.sh "$venv"
+echo $$ > "$busy"
+trap 'rm -f "$busy"' EXIT
 : > "$log"
 
 # Of all that pip says: what it fetches, how large that is, and how many packages it puts in place.

@@ -168,6 +168,17 @@ def test_what_failed_is_tried_again(plugin):
     assert plugin.pip() == [f"{INSTALL} --editable ."]
 
 
+def test_two_installations_do_not_work_in_one_environment(plugin):
+    (plugin.venv / ".busy").write_text(f"{os.getpid()}\n")
+    done = plugin.make("install")
+    assert done.returncode != 0
+    assert f"Another installation (process {os.getpid()}) is at work" in done.stderr
+    assert plugin.pip() == []
+    (plugin.venv / ".busy").write_text("999999999\n")  # one that was killed
+    assert plugin.make("install").returncode == 0
+    assert not (plugin.venv / ".busy").exists()
+
+
 def test_an_extra_that_is_not_there_is_refused_before_anything_happens(plugin):
     done = plugin.make("install", "EXTRAS=musigen")
     assert done.returncode != 0
