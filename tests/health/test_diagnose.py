@@ -72,7 +72,7 @@ def test_an_examination_that_breaks_off_is_told(tmp_path, monkeypatch):
 def test_an_examination_that_hangs_is_ended(tmp_path, monkeypatch):
     (tmp_path / "sqlite3.py").write_text("import time; time.sleep(60)")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(apart, "START_WITHIN_SEC", 0.2)
+    monkeypatch.setattr(apart, "LATE_SEC", 0.2)
     loaded = config.load(("player.output=none",), environ={}, file=tmp_path / "config.toml")
     (told,) = asyncio.run(examine_apart(Circumstances(loaded, 1)))
     assert "broke off" in told["text"]
