@@ -14,6 +14,10 @@ from support.fake_hub import musicgen_files
 from support.raw_daemon import RawDaemon
 from support.shared_daemon import shared_runtime
 
+from lofi_daemon.models.catalogue import find
+from lofi_daemon.models.link import Patience, encode, order_for
+from lofi_daemon.models.manager import FETCH
+
 BIG = "model.safetensors"
 FILES = musicgen_files()
 MUSICGEN = {"backend": "musicgen"}
@@ -243,6 +247,17 @@ def test_a_download_goes_on_to_its_end_in_a_shared_daemon_that_nobody_else_needs
         hub.go_on.set()
         until((folder(cache) / "lofi.lock.json").exists)
         runtime.wait_until_gone(server)
+
+
+def test_the_child_leaves_in_peace_while_the_front_still_listens(hub, tmp_path):
+    order = order_for(find("musicgen", "small"), tmp_path / "models", Patience())
+    process = subprocess.Popen(FETCH, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdin and process.stdout and process.stderr
+    process.stdin.write(encode(order))
+    process.stdin.flush()
+    said = process.stdout.read()
+    assert (process.wait(20), process.stderr.read()) == (0, b"")
+    assert b'"finished"' in said.splitlines()[-1]
 
 
 def test_the_front_loads_nothing_of_the_web():

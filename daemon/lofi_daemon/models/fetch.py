@@ -257,8 +257,12 @@ def main() -> None:
 
 
 def _leave_with_front() -> None:
-    """Nothing more is said on stdin: its end is the front's."""
-    sys.stdin.buffer.read()
+    """Nothing more is said on stdin: its end is the front's.
+
+    Read without Python's buffer, whose lock would be missing when the interpreter ends.
+    """
+    while os.read(0, 1024):
+        pass
     os._exit(0)
 
 
