@@ -138,7 +138,8 @@ def test_a_cancelled_download_keeps_what_it_has_and_goes_on_from_there(daemon, h
 def test_one_download_at_a_time_and_the_same_one_is_joined(daemon, hub):
     stall(hub)
     daemon.result("download_backend", MUSICGEN)
-    assert daemon.result("download_backend", {"backend": "musicgen", "model": "small"})["started"]
+    joined = daemon.result("download_backend", {"backend": "musicgen", "model": "small"})
+    assert (joined["started"], joined["already_installed"]) == (False, False)
     error = daemon.error("download_backend", {"backend": "musicgen", "model": "medium"})
     assert error["data"]["code"] == "MODEL_DOWNLOAD_FAILED"
     assert "MusicGen small is being downloaded" in error["message"]
