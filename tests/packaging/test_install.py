@@ -160,7 +160,10 @@ def test_an_index_of_torch_that_cannot_be_reached_has_another_way_out(plugin):
     assert "TORCH=default" in done.stderr
 
 
-def test_what_failed_is_tried_again(plugin):
+@pytest.mark.parametrize("before", [False, True])
+def test_what_failed_is_tried_again(plugin, before):
+    if before:
+        plugin.make("install")
     (plugin.bin / "fails").touch()
     plugin.make("install", "EXTRAS=musicgen")
     (plugin.bin / "fails").unlink()
