@@ -76,7 +76,7 @@ def test_verify_names_what_is_damaged_and_the_next_download_mends_just_that(hub,
 
 def test_backends_shows_status_size_licence_and_place(hub, models):
     row = next(line.split("\t") for line in lofi("backends").stdout.splitlines() if line.startswith("musicgen\t"))
-    assert row[:5] == ["musicgen", "not_installed", "5-120", "small absent", "CC-BY-NC-4.0"]
+    assert row[:5] == ["musicgen", "not_installed", "5-120", "small absent, 2.4 GB", "CC-BY-NC-4.0"]
     lofi("download", "musicgen")
     rows = [line.split("\t") for line in lofi("backends", "musicgen").stdout.splitlines()]
     assert rows[0] == ["small", "ready", "300.1 kB", "CC-BY-NC-4.0", str(models / "facebook--musicgen-small")]
