@@ -52,6 +52,9 @@ trap 'rm -f "$busy"' EXIT
 # Of all that pip says: what it fetches, how large that is, and how many packages it puts in place.
 tell() {
     while IFS= read -r line; do
+        case $line in
+            "Progress "*) echo "$line"; continue ;;
+        esac
         printf '%s\n' "$line" >> "$log"
         case $line in
             *.metadata\ \(*) ;;
@@ -97,6 +100,13 @@ everything else: TORCH=default." ;;
     exit 1
 }
 
+# For a program that reads along, LOFI_PROGRESS=1: bytes of each file, where pip is new enough to tell them.
+progress=off
+if [ -n "${LOFI_PROGRESS:-}" ]; then
+    progress=$("$python" -c 'import pip
+print("raw" if [int(part) for part in pip.__version__.split(".")[:2]] >= [24, 1] else "off")')
+fi
+
 newer=
 [ -z "$upgrade" ] || newer="--upgrade --upgrade-strategy eager"
 
@@ -121,7 +131,7 @@ if [ -n "$torch" ]; then
 for line in tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["musicgen"]:
     if line.startswith("torch"):
         print(line)')
-        pip install --progress-bar off $newer --index-url "$torch_index" "$requirement"
+        pip install --progress-bar $progress $newer --index-url "$torch_index" "$requirement"
         version=$("$python" -c 'from importlib.metadata import version; print(version("torch"))')
         echo "torch==$version" > "$venv/.hold"
         hold="--constraint $venv/.hold"
@@ -133,7 +143,7 @@ if [ -n "$extras" ]; then
 else
     echo "Installing the daemon into $venv (60 MB to fetch, 250 MB on disk)."
 fi
-pip install --progress-bar off $newer $hold --editable ".${extras:+[$(echo "$extras" | sed 's/ /,/g')]}"
+pip install --progress-bar $progress $newer $hold --editable ".${extras:+[$(echo "$extras" | sed 's/ /,/g')]}"
 rm -f "$venv/.hold"
 echo "$extras" > "$venv/.extras"
 [ -z "$torch" ] || echo "$torch" > "$venv/.torch"

@@ -21,6 +21,9 @@ case "$*" in
         cat "$here/says" 2>/dev/null
         [ ! -e "$here/fails" ] ;;
     *find_spec*) [ ! -e "$here/silent" ] ;; # PortAudio
+    *pip.__version__*)
+        mkdir -p "$here/fake" && cp "$here/version" "$here/fake/pip.py"
+        PYTHONPATH="$here/fake" exec {sys.executable} "$@" ;;
     *importlib.metadata*) echo 2.13.0+cpu ;;
     *) exec {sys.executable} "$@" ;;
 esac
@@ -133,6 +136,16 @@ def test_how_large_it_is_stands_before_what_is_fetched(plugin):
     lines = plugin.make("install", "EXTRAS=musicgen").stdout.splitlines()
     assert "0.3 GB to fetch" in lines[0]
     assert lines[1:4] == ["  torch 2.13.0%2Bcpu (191.8 MB)", "  regex 2026.1 (806 kB)", "  installing 2 packages"]
+
+
+@pytest.mark.parametrize(("version", "counts"), [("24.0", False), ("24.1.2", True), ("26.3", True)])
+def test_bytes_are_counted_for_a_program_that_reads_along(plugin, version, counts):
+    (plugin.bin / "version").write_text(f"__version__ = '{version}'\n")
+    (plugin.bin / "says").write_text("Progress 1 of 2\n")
+    done = plugin.make("install", LOFI_PROGRESS="1")
+    assert plugin.pip() == [f"install --progress-bar {'raw' if counts else 'off'} --editable ."]
+    assert "Progress 1 of 2" in done.stdout.splitlines()
+    assert (plugin.venv / ".pip.log").read_text() == ""
 
 
 @pytest.mark.parametrize(
