@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -19,7 +18,6 @@ _find = partial(Finding, "Settings")
 
 def look(
     loaded: Loaded,
-    environ: Mapping[str, str] = os.environ,
     now: Callable[[], datetime] = datetime.now,
     supplies: Path = battery.POWER_SUPPLIES,
 ) -> Iterator[Finding]:
