@@ -9,6 +9,7 @@ import pytest
 
 from lofi_daemon import config
 from lofi_daemon.health import settings
+from lofi_daemon.health.child import Answer
 
 NIGHT = datetime(2026, 1, 1, 23, 30)
 NOWHERE = Path("/nowhere")
@@ -63,3 +64,18 @@ def test_pausing_on_battery_says_how_the_machine_runs(tmp_path, files, told):
         for name, value in values.items():
             (tmp_path / supply / name).write_text(value)
     assert look("player.pause_on_battery=true", supplies=tmp_path)[-1][1].startswith(told)
+
+
+def test_a_mac_is_asked_in_its_own_way():
+    loaded = config.load(("player.pause_on_battery=true",), environ={}, file=NOWHERE / "config.toml")
+    answer = Answer("Now drawing from 'Battery Power'\n -InternalBattery-0 (id=1) 80%; discharging\n")
+    *_, found = settings.look(loaded, platform="darwin", ask=lambda *words: answer)
+    assert found.text.startswith("On battery")
+
+
+def test_a_limit_hook_that_cannot_be_loaded_keeps_music_from_being_made(tmp_path):
+    file = tmp_path / "config.toml"
+    file.write_text('limit_hook = "no_such_module:hook"\n')
+    level, text = look(file=file)[-1]
+    assert level == "error"
+    assert "ModuleNotFoundError" in text and text.endswith("every request is refused")

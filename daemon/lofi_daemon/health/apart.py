@@ -55,6 +55,8 @@ async def examine_apart(circumstances: Circumstances) -> list[Any]:
 
 def main() -> None:
     os.nice(NICE)
+    sink = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what libraries print is no finding
     from .examine import examine
 
     question = msgspec.json.decode(
@@ -62,8 +64,8 @@ def main() -> None:
     )
     left_sec = question.within_sec - (time.monotonic() - float(sys.argv[1]))
     for finding in examine(msgspec.structs.replace(question, within_sec=max(left_sec, 0.1))):
-        sys.stdout.buffer.write(msgspec.json.encode(finding) + b"\n")
-        sys.stdout.buffer.flush()
+        sink.write(msgspec.json.encode(finding) + b"\n")
+        sink.flush()
 
 
 if __name__ == "__main__":
