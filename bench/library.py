@@ -2,8 +2,8 @@
 
 Usage: python bench/library.py [--json] [--tracks N]. Prints a table and, last, one line of JSON; with --json only that
 line. A daemon made of nothing serves the tracks (tests/support/many_tracks.py), so that the figures are the editor's.
-A block is the most processor time between two calls of a timer of a millisecond. Targets: no block over 10 ms while tracks
-come, first screen at once.
+A block is the most processor time between two calls of a timer of a millisecond. Targets: no block over 10 ms while
+tracks come, first screen at once.
 """
 
 from __future__ import annotations
@@ -85,7 +85,11 @@ def inside(folder: Path, tracks: int) -> dict[str, float]:
     script.write_text(f"local daemon, count = vim.json.decode([==[{json.dumps(daemon)}]==]), {tracks}\n{INSIDE}")
     command = [nvim(), "--headless", "--clean", "--cmd", f"let &runtimepath = '{ROOT},' .. &runtimepath"]
     done = subprocess.run(
-        [*command, "-c", f"luafile {script}", "-c", "cquit"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True
+        [*command, "-c", f"luafile {script}", "-c", "cquit"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return dict(json.loads(done.stdout))
 

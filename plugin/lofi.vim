@@ -27,7 +27,7 @@ com -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiFocus
 com -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiPick Lofi pick <args>
 com -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiInstall Lofi install <args>
 com -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiBackends Lofi backends <args>
-com -nargs=* LofiAce Lofi ace <args>
+com -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiAce Lofi ace <args>
 com LofiLibrary Lofi library
 com LofiPlayer Lofi player
 com LofiQueue Lofi queue

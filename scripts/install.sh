@@ -37,13 +37,24 @@ fi
 if [ -e "$stamp" ] && [ "$upgrade" = "" ] && [ "$extras" = "$before" ] && [ "$torch" = "$torch_before" ]; then
     exit 0
 fi
+# Two editors may be updated at a time.
+busy=$venv/.busy
+if other=$(cat "$busy" 2>/dev/null) && kill -0 "$other" 2>/dev/null; then
+    echo "Another installation (process $other) is at work in $venv; run it again when that has ended." >&2
+    exit 1
+fi
 rm -f "$stamp"
 scripts/make_venv.sh "$venv"
+echo $$ > "$busy"
+trap 'rm -f "$busy"' EXIT
 : > "$log"
 
 # Of all that pip says: what it fetches, how large that is, and how many packages it puts in place.
 tell() {
     while IFS= read -r line; do
+        case $line in
+            "Progress "*) echo "$line"; continue ;;
+        esac
         printf '%s\n' "$line" >> "$log"
         case $line in
             *.metadata\ \(*) ;;
@@ -89,6 +100,13 @@ everything else: TORCH=default." ;;
     exit 1
 }
 
+# For a program that reads along, LOFI_PROGRESS=1: bytes of each file, where pip is new enough to tell them.
+progress=off
+if [ -n "${LOFI_PROGRESS:-}" ]; then
+    progress=$("$python" -c 'import pip
+print("raw" if [int(part) for part in pip.__version__.split(".")[:2]] >= [24, 1] else "off")')
+fi
+
 newer=
 [ -z "$upgrade" ] || newer="--upgrade --upgrade-strategy eager"
 
@@ -113,7 +131,7 @@ if [ -n "$torch" ]; then
 for line in tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["musicgen"]:
     if line.startswith("torch"):
         print(line)')
-        pip install --progress-bar off $newer --index-url "$torch_index" "$requirement"
+        pip install --progress-bar $progress $newer --index-url "$torch_index" "$requirement"
         version=$("$python" -c 'from importlib.metadata import version; print(version("torch"))')
         echo "torch==$version" > "$venv/.hold"
         hold="--constraint $venv/.hold"
@@ -125,7 +143,7 @@ if [ -n "$extras" ]; then
 else
     echo "Installing the daemon into $venv (60 MB to fetch, 250 MB on disk)."
 fi
-pip install --progress-bar off $newer $hold --editable ".${extras:+[$(echo "$extras" | sed 's/ /,/g')]}"
+pip install --progress-bar $progress $newer $hold --editable ".${extras:+[$(echo "$extras" | sed 's/ /,/g')]}"
 rm -f "$venv/.hold"
 echo "$extras" > "$venv/.extras"
 [ -z "$torch" ] || echo "$torch" > "$venv/.torch"

@@ -26,16 +26,27 @@ def load(name: str) -> LimitHook:
     """
     if not name:
         return allow
-    try:
-        module, _, attribute = name.partition(":")
-        hook: LimitHook = getattr(importlib.import_module(module), attribute)
-    except Exception as error:
-        reason = f"limit_hook {name!r} could not be loaded ({type(error).__name__}: {error})"
+    if reason := problem(name):
 
         def refuse(stages: tuple[StageParams, ...]) -> None:
             raise LofiError("QUOTA_EXCEEDED", f"{reason}; mend or remove it in config.toml.")
 
         return refuse
+    return _find(name)
+
+
+def problem(name: str) -> str:
+    """Why the hook called ``name`` cannot be loaded, "" if it can. Imports it."""
+    try:
+        _find(name)
+    except Exception as error:
+        return f"limit_hook {name!r} could not be loaded ({type(error).__name__}: {error})"
+    return ""
+
+
+def _find(name: str) -> LimitHook:
+    module, _, attribute = name.partition(":")
+    hook: LimitHook = getattr(importlib.import_module(module), attribute)
     return hook
 
 

@@ -67,7 +67,8 @@ function M.run(line)
   end
   local nearest = args == "" and schema.nearest(sub, names(), 1)
   if nearest then
-    words.say(("composing “%s”; perhaps you meant :Lofi %s? :LofiCancel ends it."):format(sub, nearest))
+    local text = "composing “%s”; perhaps you meant :Lofi %s? :LofiCancel ends it."
+    words.say(text:format(sub, nearest), words.WARN) -- else the first word of progress takes its place
   end
   require("lofi.command.generation").prompt.run(line)
 end

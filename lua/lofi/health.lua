@@ -6,7 +6,7 @@ local health = vim.health
 
 --- The only place where the plugin waits, and for how long: a report has to be complete when it is shown.
 M.wait_ms = 10000
-local MARGIN_MS = 1500
+local MARGIN_MS = 2000
 
 ---@return integer
 local function now()
@@ -216,33 +216,38 @@ local function report_without_daemon(cmd, until_ms)
   end
 end
 
+---@param err? lofi.Error
+---@param late string
+---@return string
+local function reason(err, late)
+  return err and err.message or late
+end
+
 ---@param cmd string[]
 ---@param until_ms integer
 local function check_daemon(cmd, until_ms)
-  local within_sec = (until_ms - now() - MARGIN_MS) / 1000
-  local answers = ask_all({ ping = {}, diagnose = { within_sec = within_sec } }, until_ms - MARGIN_MS / 2)
-  local ping, diagnosis = answers.results.ping, answers.results.diagnose
-  if ping then
-    report_version(ping)
-  else
-    local err = answers.errors.ping
+  local half_ms = (until_ms - now()) / 2 -- the other half is for whoever looks next
+  local hello = ask_all({ ping = {} }, now() + half_ms)
+  if not hello.results.ping then
     health.error(
-      err and err.message or ("it did not answer within %d s"):format(M.wait_ms / 1000),
+      reason(hello.errors.ping, ("it did not answer within %.0f s"):format(half_ms / 1000)),
       { "See :LofiLog; then: :Lofi restart", "Or install it again: " .. reinstall_command() }
     )
+    return report_without_daemon(cmd, until_ms)
   end
+  report_version(hello.results.ping)
+  local within_sec = math.max((until_ms - now() - MARGIN_MS) / 1000, 1)
+  local answers = ask_all({ diagnose = { within_sec = within_sec } }, until_ms)
+  local diagnosis, err = answers.results.diagnose, answers.errors.diagnose
   if diagnosis then
     report(diagnosis.findings)
-  elseif ping and answers.errors.diagnose and answers.errors.diagnose.code == "METHOD_NOT_FOUND" then
+  elseif err and err.code == "METHOD_NOT_FOUND" then
     report_old(until_ms)
-  elseif ping then
-    local err = answers.errors.diagnose
-    health.warn(
-      err and err.message or ("it did not examine itself within %d s"):format(M.wait_ms / 1000),
-      "In a shell `lofi doctor` waits longer"
-    )
   else
-    report_without_daemon(cmd, until_ms)
+    health.warn(
+      reason(err, ("it did not examine itself within %.0f s"):format(within_sec)),
+      "In a shell this waits longer: lofi doctor --within 120"
+    )
   end
 end
 

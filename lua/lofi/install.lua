@@ -9,9 +9,9 @@ local M = {}
 ---@type { name: string, doc: string }[]
 M.CHOICES = {
   { name = "synth", doc = "the built-in composer: 60 MB to fetch, 250 MB on disk" },
-  { name = "musicgen", doc = "and what MusicGen needs: 0.3 GB to fetch, 1.3 GB on disk" },
-  { name = "acestep", doc = "and what ACE-Step needs: 0.3 GB to fetch, 1.3 GB on disk" },
-  { name = "all", doc = "all of it, with media keys" },
+  { name = "musicgen", doc = "also what MusicGen needs: 0.3 GB to fetch, 1.3 GB on disk" },
+  { name = "acestep", doc = "also what ACE-Step needs: 0.3 GB to fetch, 1.3 GB on disk" },
+  { name = "all", doc = "all of it, and media keys on Linux" },
   { name = "upgrade", doc = "the newest packages that what is there works with" },
   { name = "uninstall", doc = "remove what was installed; tracks, models and settings stay" },
 }
@@ -25,11 +25,29 @@ local PROBLEM_LINES = 3
 ---@field problems table<integer, true> which of them came from stderr
 ---@field state "running"|"done"|"failed"|"cancelled"
 ---@field log string path
+---@field private package? string that is being fetched
 ---@field private file? integer
 ---@field private process? vim.SystemObj
 ---@field private cancelled? boolean
 ---@field private task lofi.progress.Task
 ---@field private callback fun(err: lofi.Error?, result: { what: string, venv: string }?)
+
+--- What was installed before, by name.
+---@return table<string, true>
+function M.installed()
+  local found = {}
+  if vim.uv.fs_stat(vim.fs.joinpath(locate.venv(), ".installed")) then
+    found.synth = true
+    local file = io.open(vim.fs.joinpath(locate.venv(), ".extras"))
+    for name in (file and file:read("*a") or ""):gmatch("%a+") do
+      found[name] = true
+    end
+    if file then
+      file:close()
+    end
+  end
+  return found
+end
 
 --- The one that runs, or the last one.
 ---@type lofi.install.Run?
@@ -79,6 +97,26 @@ local function add(run, line, problem)
   events.emit(M.CHANGED, run)
 end
 
+--- A line of what make says: shown, and told where progress is shown. Of pip's count of bytes only the latter.
+---@param run lofi.install.Run
+---@param line string
+---@param problem boolean
+local function take(run, line, problem)
+  local done, size = line:match("^Progress (%d+) of (%d+)$")
+  if done and run.package then
+    local megabytes = ("%d of %d MB"):format(tonumber(done) / 1e6, tonumber(size) / 1e6)
+    run.task:report({ message = ("fetching %s, %s"):format(run.package, megabytes) })
+    return
+  end
+  add(run, line, problem or nil)
+  if problem or line == "" then
+    return
+  end
+  local package = line:match("^  (.*)")
+  run.package = package and package:match("^(.*) %(") -- "torch 2.13.0 (191.8 MB)"
+  run.task:report({ message = run.package and "fetching " .. package or package or line })
+end
+
 --- A reader of a pipe that hands on whole lines, on the main loop.
 ---@param run lofi.install.Run
 ---@param problem boolean
@@ -94,14 +132,7 @@ local function reader(run, problem)
     rest = rest:match("[^\n]*$")
     vim.schedule(function()
       for _, line in ipairs(lines) do
-        add(run, line, problem or nil)
-        local package = line:match("^  (.*)")
-        if package and not package:match("^installing") then
-          package = "fetching " .. package
-        end
-        if not problem and line ~= "" then
-          run.task:report({ message = package or line })
-        end
+        take(run, line, problem)
       end
     end)
   end
@@ -274,7 +305,8 @@ function M.run(what, callback)
   local ok, process = pcall(vim.system, cmd, {
     cwd = locate.root,
     detach = true, -- a process group of its own, so that all of it can be ended
-    env = { MAKEFLAGS = "", MFLAGS = "", MAKELEVEL = "0" }, -- of a make that this editor was started by
+    -- what is emptied is of a make that this editor was started by
+    env = { MAKEFLAGS = "", MFLAGS = "", MAKELEVEL = "0", LOFI_PROGRESS = "1" },
     stdout = reader(run, false),
     stderr = reader(run, true),
   }, function(done)

@@ -30,11 +30,15 @@ function M.formatter(source, items)
   end
 end
 
---- Neovim's own select prints the whole list: what is longer than the screen would stop at "-- More --".
----@return integer
+--- Neovim's own select prints the whole list, numbered: what does not fit the screen would stop at "-- More --".
+---@return integer lines, integer columns
 local function room()
-  local builtin = debug.getinfo(vim.ui.select, "S").source:find("vim/ui%.lua$")
-  return builtin and math.max(vim.o.lines - 4, 1) or math.huge
+  if debug.getinfo(vim.ui.select, "S").source:find("vim/ui%.lua$") then
+    local columns = vim.o.columns
+    local asks = 2 * math.floor(72 / columns) -- the lines that its question has more than one
+    return math.max(vim.o.lines - 4 - asks, 1), columns - #"1000: " - 1
+  end
+  return math.huge, math.huge
 end
 
 --- What `fetch` calls when it is done: `show` where there is something to choose from, else a sentence.
@@ -58,12 +62,20 @@ end
 ---@param items table[]
 ---@param total integer
 local function select(source, items, total)
-  local shown = vim.list_slice(items, 1, math.min(#items, room()))
+  local lines, columns = room()
+  local shown = vim.list_slice(items, 1, math.min(#items, lines))
+  local line = M.formatter(source, shown)
   local prompt = source.prompt
   if #shown < total then
     prompt = ("%s (the first %d of %d)"):format(prompt, #shown, total)
   end
-  local opts = { prompt = prompt, kind = source.kind, format_item = M.formatter(source, shown) }
+  local opts = {
+    prompt = message.cut(prompt, columns),
+    kind = source.kind,
+    format_item = function(item)
+      return message.cut(line(item), columns)
+    end,
+  }
   vim.ui.select(shown, opts, function(item)
     if item then
       source.choose(item)

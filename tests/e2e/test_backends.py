@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from support.editor import PUPPET, assert_calm
 from support.fake_hub import FakeHub, musicgen_files
+from support.neovim import ROOT
 
 NC = {"license": "CC-BY-NC-4.0", "license_url": "https://licences.example/by-nc"}
 FREE = {"license": "MIT", "license_url": "https://licences.example/mit"}
@@ -277,11 +278,17 @@ def test_keys_say_why_they_do_nothing_here(open_backends):
     assert_calm(editor)
 
 
-def test_every_key_of_the_window_is_listed(open_backends):
+def test_every_key_of_the_window_is_in_its_list_and_in_the_help(open_backends):
     editor, _ = open_backends()
+    keys = {key["lhs"] for key in editor.request("nvim_buf_get_keymap", 0, "n")}
+    section = (ROOT / "doc/lofi.txt").read_text().partition("*lofi-backends*")[2].partition("=" * 78)[0]
+    documented = {word for line in section.splitlines() for word in line.split("  ")[0:2]}
+    assert keys == {"d", "x", "I", "u", "<CR>", "y", "o", "q", "<Esc>", "g?"}
+    assert keys <= documented
     editor.type("g?")
     editor.wait_for_text("download the model, or go on with it")
-    assert "install the Python packages of the backend" in editor.text()
+    shown = editor.text()
+    assert [key for key in keys - {"g?"} if f" {key} " not in shown] == []
 
 
 def test_a_download_of_another_editor_is_seen_here_too(open_backends):

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from support.wire_answers import SCRIPT
 
+OWN = {"job_id", "limit"}
+"""What an editor decides for itself in a request."""
+
 ACCEPTED = {"job_id": "$job", "track_id": "ab", "track_ids": ["ab"], "status": "generating", "position": 0}
 
 # command line → the request it makes (None: none) and its params; a text is a Lua expression that holds then
@@ -35,7 +38,7 @@ COMMANDS = {
     "LofiDevices speakers": ("audio_device_set", {"device": "speakers"}),
     "LofiSleep 30": ("sleep_set", {"minutes": 30}),
     "LofiFocus 25 5": ("focus_start", {"work_min": 25, "break_min": 5}),
-    "LofiLibrary": ("cache_list", {"limit": 100, "offset": 0, "sort": "newest"}),
+    "LofiLibrary": ("cache_list", {"offset": 0, "sort": "newest"}),
     "LofiPlayer": ("status", {}),
     "LofiQueue": ("queue_status", {}),
     "LofiPick presets": ("presets_list", {}),
@@ -62,7 +65,7 @@ MAPS = {
     "cancel": ("cancel", {}),
     "volume-up": ("volume_get", {}),
     "volume-down": ("volume_get", {}),
-    "library": ("cache_list", {"limit": 100, "offset": 0, "sort": "newest"}),
+    "library": ("cache_list", {"offset": 0, "sort": "newest"}),
     "player": ("status", {}),
     "queue": ("queue_status", {}),
     "pick": "#_G.selected == 1",
@@ -98,7 +101,7 @@ FUNCTIONS = {
     "focus": ("focus(false)", ("focus_stop", {})),
     "status": ("status(function() end)", ("status", {})),
     "backends": ("backends(function() end)", ("get_backends", {})),
-    "library": ("library()", ("cache_list", {"limit": 100, "offset": 0, "sort": "newest"})),
+    "library": ("library()", ("cache_list", {"offset": 0, "sort": "newest"})),
     "player": ("player()", ("status", {})),
     "queue": ("queue()", ("queue_status", {})),
     "pick": ("pick('presets')", ("presets_list", {})),
@@ -149,7 +152,7 @@ class Bench:
 
         def answered():
             found = [message for message in self.heard()[before:] if message["method"] == method]
-            return found and (method, {k: v for k, v in found[0]["params"].items() if k != "job_id"})
+            return found and (method, {k: v for k, v in found[0]["params"].items() if k not in OWN})
 
         return self.editor.wait(answered)
 

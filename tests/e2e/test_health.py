@@ -101,6 +101,15 @@ def test_a_daemon_that_says_nothing_is_not_waited_for_for_ever(open_editor, fake
     assert "ERROR it did not answer within" in text
 
 
+def test_an_examination_that_takes_too_long_is_said_to(open_editor, fake):
+    editor = open_editor(fake(diagnose=[]).command)
+    editor.lua("require('lofi.health').wait_ms = 1500")
+    text = report(editor)
+    assert "answers: version fake" in text
+    assert "WARNING it did not examine itself within 1 s" in text
+    assert "lofi doctor --within 120" in text
+
+
 def test_a_daemon_of_another_protocol(open_editor, fake):
     ping = {"status": "ok", "version": "9", "protocol": 9, "pid": 1}
     daemon = fake(ping=[{"reply": ping}], diagnose=[{"error": OLD}], status=[{"error": OLD}])

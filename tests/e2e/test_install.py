@@ -69,6 +69,18 @@ def test_the_log_follows_what_make_says_and_its_end(editor, folder):
     assert_calm(editor)
 
 
+def test_how_much_of_a_package_is_here_is_told_and_not_logged(editor, folder):
+    folder.does(
+        '[ "$LOFI_PROGRESS" = 1 ] || exit 1', 'echo "  torch 2.13.0 (191.8 MB)"', "echo Progress 45000000 of 191800000",
+        "while [ ! -e go ]; do sleep 0.02; done",
+    )  # fmt: skip
+    editor.command("LofiInstall musicgen")
+    editor.wait(lambda: "fetching torch 2.13.0, 45 of 191 MB" in editor.last_line())
+    (folder.path / "go").touch()
+    editor.wait_for_text("musicgen is installed.")
+    assert "Progress" not in editor.text()
+
+
 def test_a_long_log_stays_at_its_end_unless_one_reads_further_up(editor, folder):
     folder.does("for i in $(seq 40); do echo line $i; done", "while [ ! -e go ]; do sleep 0.02; done", "echo last")
     editor.command("LofiInstall synth")
@@ -143,12 +155,16 @@ def test_without_an_argument_it_asks_and_says_what_each_costs(editor, folder):
         choose(items[3], 3)
       end
     """)
+    (folder.path / ".venv").mkdir()
+    (folder.path / ".venv" / ".installed").touch()
+    (folder.path / ".venv" / ".extras").write_text("musicgen\n")
     editor.command("LofiInstall")
     editor.wait_for_text("acestep is installed.")
     assert [line.split()[0] for line in editor.lua("return _G.shown")] == [
         "synth", "musicgen", "acestep", "all", "upgrade", "uninstall",
     ]  # fmt: skip
     assert "60 MB" in editor.lua("return _G.shown[1]")
+    assert [line.endswith("(installed)") for line in editor.lua("return _G.shown")] == [True, True] + 4 * [False]
 
 
 def test_uninstalling_is_asked_for_first_and_ends_the_daemon(editor, folder, fake):

@@ -17,6 +17,7 @@ BACKEND = {
         ("Lofi ambient synthwave 30", {"prompt": "ambient synthwave", "duration_sec": 30}),
         ("Lofi rain, 5", {"prompt": "rain", "duration_sec": 5}),
         ("Lofi rain 600", {"prompt": "rain", "duration_sec": 600}),
+        ("Lofi rain 601", {"prompt": "rain 601"}),
         ("Lofi rain 4", {"prompt": "rain 4"}),
         ("Lofi piano 1980", {"prompt": "piano 1980"}),
         ("Lofi piano 80bpm", {"prompt": "piano 80bpm"}),
@@ -44,14 +45,16 @@ def test_words_that_are_no_subcommand_are_a_prompt(open_editor, fake, command, a
 
 @pytest.mark.parametrize("command", ["Lofi stauts", "Lofi plya", "Lofi sleepy"])
 def test_one_word_that_is_nearly_a_subcommand_is_made_and_told(open_editor, fake, command):
-    daemon = fake(generate=[{"reply": ACCEPTED}])
-    editor = open_editor(daemon.command, progress="none")
+    told = {"notify": ["generation_progress", {"job_id": "$job", "percent": 40, "eta_sec": 3.2}]}
+    daemon = fake(generate=[{"reply": ACCEPTED}, told])
+    editor = open_editor(daemon.command, progress="cmdline")
     editor.command(command)
-    (line,) = editor.wait(editor.messages)
+    editor.wait("require('lofi').info().percent == 40")
     word = command.split()[1]
-    assert line.startswith(f"lofi: composing “{word}”; perhaps you meant :Lofi ")
-    editor.wait(lambda: daemon.heard("generate"))
     assert daemon.heard("generate")[0]["prompt"] == word
+    (line,) = editor.wait(editor.messages)
+    assert line.startswith(f"lofi: composing “{word}”; perhaps you meant :Lofi ")
+    assert editor.last_line() == line  # progress leaves it there for a while
 
 
 def test_the_ace_command_without_words_asks_for_them(open_editor, fake):

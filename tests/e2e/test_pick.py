@@ -80,15 +80,17 @@ def test_a_large_library_is_read_in_pages_up_to_a_thousand(open_editor, fake):
     assert [params["offset"] for params in daemon.heard("cache_list")] == [0, 200, 400, 600, 800]
 
 
-def test_neovims_own_select_is_never_longer_than_the_screen(open_editor, fake):
-    page = [track(number) for number in range(200)]
-    editor = open_editor(fake(cache_list=[{"reply": {"tracks": page, "total": 200}}], play=SCRIPT["play"]).command)
+@pytest.mark.parametrize(("columns", "rows"), [(90, 20), (30, 16)])
+def test_neovims_own_select_is_never_longer_than_the_screen(open_editor, fake, columns, rows):
+    page = [track(number, prompt=f"rain {number} " + "and more " * 9, backend="ace_step_15") for number in range(200)]
+    script = {"cache_list": [{"reply": {"tracks": page, "total": 200}}], "play": SCRIPT["play"]}
+    editor = open_editor(fake(**script).command, columns=columns)
     editor.command("LofiPick tracks")
-    editor.wait_for_text("Play which track? (the first 20 of 200)")
-    editor.wait_for_text("20: rain 19")
+    editor.wait_for_text(f"Play which track? (the first {rows} of 200)"[: columns - 8])
+    editor.wait_for_text(f"{rows}: rain {rows - 1}")
     assert "-- More --" not in editor.text()
     editor.type("2<CR>")
-    editor.wait_for_text("lofi: playing rain 1")
+    editor.wait_for_text("lofi: playing rai")
     assert_calm(editor)
 
 
@@ -142,3 +144,6 @@ def test_what_can_be_picked_completes(open_editor):
     assert editor.lua(ask, "LofiPick t") == ["tracks"]
     assert "pick" in editor.lua(ask, "Lofi p")
     assert editor.lua(ask, "Lofi rain dur") == ["duration="]
+    assert editor.lua(ask, "LofiAce rain dur") == ["duration="]
+    assert "musicgen" in editor.lua(ask, "LofiInstall ")
+    assert "download" in editor.lua(ask, "LofiBackends ")

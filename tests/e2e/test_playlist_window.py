@@ -121,5 +121,18 @@ def test_ten_thousand_tracks_are_listed(playlist):
     ]
     editor, _ = playlist()
     change(editor, tracks=tracks, index=9_999)
+    editor.wait_for_text("9   rain 8")
     editor.type("G")
     editor.wait_for_text("10000 ♪ rain 9999")
+
+
+def test_a_list_that_became_short_is_shown_from_its_beginning(playlist):
+    tracks = [{"track_id": f"{number:064x}", "prompt": f"rain {number}", "duration_sec": 60} for number in range(50)]
+    editor, _ = playlist()
+    change(editor, tracks=tracks, index=0)
+    editor.wait_for_text("9   rain 8")
+    editor.type("G")
+    editor.wait_for_text("50   rain 49")
+    change(editor, tracks=tracks[:10], index=0)
+    editor.wait_for_text("1 ♪ rain 0")
+    editor.wait_for_text("10   rain 9")

@@ -130,7 +130,7 @@ def test_progress_before_the_reply_finds_its_job(open_editor, fake):
     )
     editor = open_editor(daemon.command)
     editor.command("LofiGenerate rainy night")
-    editor.wait_for_text("lofi 40% ██████░░░░░░░░ rainy night (0:04 left)")
+    editor.wait_for_text("lofi 40% █████▌░░░░░░░░ rainy night (0:04 left)")
     assert editor.lua("return require('lofi').statusline()") == "lofi 40% 0:04"
     assert editor.lua("return require('lofi').statusline({ escape = true })") == "lofi 40%% 0:04"
 

@@ -60,6 +60,14 @@ def test_parameters_that_do_not_fit_are_refused(tmp_path, params):
         assert daemon.error("diagnose", params)["data"]["code"] == "INVALID_PARAMS"
 
 
+def test_what_libraries_print_is_no_finding(tmp_path, monkeypatch):
+    (tmp_path / "chatty.py").write_text("print('Hello!')\ndef hook(stages): pass\n")
+    (tmp_path / "config.toml").write_text('limit_hook = "chatty:hook"\nplayer = { output = "none" }\n')
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    told = asyncio.run(examine_apart(Circumstances(config.load(file=tmp_path / "config.toml"), 60)))
+    assert [finding["level"] for finding in told if finding["level"] == "error"] == []
+
+
 def test_an_examination_that_breaks_off_is_told(tmp_path, monkeypatch):
     (tmp_path / "sqlite3.py").write_text("raise ImportError('libsqlite3.so.0: cannot open shared object file')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
@@ -72,7 +80,7 @@ def test_an_examination_that_breaks_off_is_told(tmp_path, monkeypatch):
 def test_an_examination_that_hangs_is_ended(tmp_path, monkeypatch):
     (tmp_path / "sqlite3.py").write_text("import time; time.sleep(60)")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(apart, "START_WITHIN_SEC", 0.2)
+    monkeypatch.setattr(apart, "LATE_SEC", 0.2)
     loaded = config.load(("player.output=none",), environ={}, file=tmp_path / "config.toml")
     (told,) = asyncio.run(examine_apart(Circumstances(loaded, 1)))
     assert "broke off" in told["text"]

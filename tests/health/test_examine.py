@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lofi_daemon import config
+from lofi_daemon.health.child import Answer
 from lofi_daemon.health.circumstances import Circumstances
 from lofi_daemon.health.commands import Installation, shown
 from lofi_daemon.health.examine import examine
@@ -38,7 +39,7 @@ def test_a_section_that_hangs_is_given_up_and_the_others_are_told():
 
     def hang(_):
         yield Finding("disk", "ok", "a beginning")
-        release.wait(20)
+        release.wait(60)
 
     def breaks(_):
         raise ValueError("no such thing")
@@ -61,6 +62,14 @@ def test_a_library_that_does_not_load_is_an_error_that_names_it(tmp_path, monkey
     assert found[-1].level == "error"
     assert "soxr: ImportError: libsoxr.so.0" in found[-1].text
     assert found[-1].advice == ("Install them again: /env/bin/python -m pip install --force-reinstall lofi-daemon",)
+
+
+def test_libraries_that_take_too_long_are_not_called_broken():
+    def late(*words):
+        return Answer("", "it took more than 7 s", is_late=True)
+
+    *_, found = look_at_libraries(Installation(None, Path("/env"), Path("/env/bin/python")), 7, late)
+    assert found.level == "warn" and "did not load within 7 s" in found.text
 
 
 def test_commands_are_those_of_the_way_it_was_installed(tmp_path):

@@ -53,7 +53,7 @@ def test_ctrl_c_stops_it_and_says_how_to_go_on(hub, models):
 
 
 def test_a_failed_download_says_why_on_one_line(hub, models):
-    hub.tricks[BIG] = ["status 403"]
+    hub.resolve_status = 403
     done = lofi("download", "musicgen")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("lofi: 127.0.0.1")
@@ -76,7 +76,7 @@ def test_verify_names_what_is_damaged_and_the_next_download_mends_just_that(hub,
 
 def test_backends_shows_status_size_licence_and_place(hub, models):
     row = next(line.split("\t") for line in lofi("backends").stdout.splitlines() if line.startswith("musicgen\t"))
-    assert row[:5] == ["musicgen", "not_installed", "5-120", "small absent", "CC-BY-NC-4.0"]
+    assert row[:5] == ["musicgen", "not_installed", "5-120", "small absent, 2.4 GB", "CC-BY-NC-4.0"]
     lofi("download", "musicgen")
     rows = [line.split("\t") for line in lofi("backends", "musicgen").stdout.splitlines()]
     assert rows[0] == ["small", "ready", "300.1 kB", "CC-BY-NC-4.0", str(models / "facebook--musicgen-small")]

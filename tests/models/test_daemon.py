@@ -14,6 +14,10 @@ from support.fake_hub import musicgen_files
 from support.raw_daemon import RawDaemon
 from support.shared_daemon import shared_runtime
 
+from lofi_daemon.models.catalogue import find
+from lofi_daemon.models.link import Patience, encode, order_for
+from lofi_daemon.models.manager import FETCH
+
 BIG = "model.safetensors"
 FILES = musicgen_files()
 MUSICGEN = {"backend": "musicgen"}
@@ -134,7 +138,8 @@ def test_a_cancelled_download_keeps_what_it_has_and_goes_on_from_there(daemon, h
 def test_one_download_at_a_time_and_the_same_one_is_joined(daemon, hub):
     stall(hub)
     daemon.result("download_backend", MUSICGEN)
-    assert daemon.result("download_backend", {"backend": "musicgen", "model": "small"})["started"]
+    joined = daemon.result("download_backend", {"backend": "musicgen", "model": "small"})
+    assert (joined["started"], joined["already_installed"]) == (False, False)
     error = daemon.error("download_backend", {"backend": "musicgen", "model": "medium"})
     assert error["data"]["code"] == "MODEL_DOWNLOAD_FAILED"
     assert "MusicGen small is being downloaded" in error["message"]
@@ -158,14 +163,14 @@ def test_bad_params_have_named_errors(daemon, method, params, code, field):
 
 
 def test_a_failure_is_told_and_shown_until_the_next_try(daemon, hub):
-    hub.tricks[BIG] = ["status 403"]
+    hub.resolve_status = 403
     daemon.result("download_backend", MUSICGEN)
     end = ended(daemon)
     assert end["status"] == end["weights"] == "error"
     assert "accept its terms" in end["message"]
     shown = weights(daemon)
     assert (shown["status"], shown["message"]) == ("error", end["message"])
-    hub.tricks[BIG] = ["ok"]
+    hub.resolve_status = 302
     daemon.result("download_backend", MUSICGEN)
     assert ended(daemon, 2)["weights"] == "ready"
 
@@ -226,7 +231,7 @@ def test_a_full_disk_is_a_sentence_and_the_download_goes_on_once_there_is_room(h
 def test_the_token_is_in_no_message_and_in_no_log(hub, cache):
     hub.token = "hf_verysecret"
     with RawDaemon(cache, env={"HF_TOKEN": "hf_verysecret"}) as daemon:
-        hub.tricks[BIG] = ["drop 1000", "status 403"]
+        hub.resolve_status = 403
         daemon.result("download_backend", MUSICGEN)
         assert ended(daemon)["status"] == "error"
         assert "verysecret" not in str(daemon.heard) + daemon.log.decode()
@@ -243,6 +248,17 @@ def test_a_download_goes_on_to_its_end_in_a_shared_daemon_that_nobody_else_needs
         hub.go_on.set()
         until((folder(cache) / "lofi.lock.json").exists)
         runtime.wait_until_gone(server)
+
+
+def test_the_child_leaves_in_peace_while_the_front_still_listens(hub, tmp_path):
+    order = order_for(find("musicgen", "small"), tmp_path / "models", Patience())
+    process = subprocess.Popen(FETCH, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdin and process.stdout and process.stderr
+    process.stdin.write(encode(order))
+    process.stdin.flush()
+    said = process.stdout.read()
+    assert (process.wait(20), process.stderr.read()) == (0, b"")
+    assert b'"finished"' in said.splitlines()[-1]
 
 
 def test_the_front_loads_nothing_of_the_web():

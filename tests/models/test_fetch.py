@@ -95,6 +95,7 @@ def test_only_safetensors_and_text_are_fetched_and_no_tensor_twice(run):
         (["drop 100000", "corrupt", "ok"], [None, "bytes=100000-", None]),
         (["drop 100000", "status 416", "ok"], [None, "bytes=100000-", None]),
         (["status 503", "status 500", "ok"], [None, None, None]),
+        (["drop 100000", "status 403", "ok"], [None, "bytes=100000-", "bytes=100000-"]),
     ],
 )
 def test_whatever_the_line_does_the_file_is_whole_in_the_end(run, hub, tricks, ranges):
@@ -149,8 +150,7 @@ def test_what_no_second_try_changes_is_said_at_once(run, hub, status, told):
     hub.listing_status = status
     assert told in run.fails()
     assert run.slept == []
-    hub.listing_status = 200
-    hub.tricks[BIG] = [f"status {status}"]
+    hub.listing_status, hub.resolve_status = 200, status
     assert told in run.fails()
     assert run.slept == []
 

@@ -21,6 +21,9 @@ case "$*" in
         cat "$here/says" 2>/dev/null
         [ ! -e "$here/fails" ] ;;
     *find_spec*) [ ! -e "$here/silent" ] ;; # PortAudio
+    *pip.__version__*)
+        mkdir -p "$here/fake" && cp "$here/version" "$here/fake/pip.py"
+        PYTHONPATH="$here/fake" exec {sys.executable} "$@" ;;
     *importlib.metadata*) echo 2.13.0+cpu ;;
     *) exec {sys.executable} "$@" ;;
 esac
@@ -135,6 +138,16 @@ def test_how_large_it_is_stands_before_what_is_fetched(plugin):
     assert lines[1:4] == ["  torch 2.13.0%2Bcpu (191.8 MB)", "  regex 2026.1 (806 kB)", "  installing 2 packages"]
 
 
+@pytest.mark.parametrize(("version", "counts"), [("24.0", False), ("24.1.2", True), ("26.3", True)])
+def test_bytes_are_counted_for_a_program_that_reads_along(plugin, version, counts):
+    (plugin.bin / "version").write_text(f"__version__ = '{version}'\n")
+    (plugin.bin / "says").write_text("Progress 1 of 2\n")
+    done = plugin.make("install", LOFI_PROGRESS="1")
+    assert plugin.pip() == [f"install --progress-bar {'raw' if counts else 'off'} --editable ."]
+    assert "Progress 1 of 2" in done.stdout.splitlines()
+    assert (plugin.venv / ".pip.log").read_text() == ""
+
+
 @pytest.mark.parametrize(
     ("said", "sentence"),
     [
@@ -160,12 +173,26 @@ def test_an_index_of_torch_that_cannot_be_reached_has_another_way_out(plugin):
     assert "TORCH=default" in done.stderr
 
 
-def test_what_failed_is_tried_again(plugin):
+@pytest.mark.parametrize("before", [False, True])
+def test_what_failed_is_tried_again(plugin, before):
+    if before:
+        plugin.make("install")
     (plugin.bin / "fails").touch()
     plugin.make("install", "EXTRAS=musicgen")
     (plugin.bin / "fails").unlink()
     assert plugin.make("install").returncode == 0
     assert plugin.pip() == [f"{INSTALL} --editable ."]
+
+
+def test_two_installations_do_not_work_in_one_environment(plugin):
+    (plugin.venv / ".busy").write_text(f"{os.getpid()}\n")
+    done = plugin.make("install")
+    assert done.returncode != 0
+    assert f"Another installation (process {os.getpid()}) is at work" in done.stderr
+    assert plugin.pip() == []
+    (plugin.venv / ".busy").write_text("999999999\n")  # one that was killed
+    assert plugin.make("install").returncode == 0
+    assert not (plugin.venv / ".busy").exists()
 
 
 def test_an_extra_that_is_not_there_is_refused_before_anything_happens(plugin):

@@ -34,6 +34,7 @@ class FakeHub:
         """"REPO@REVISION" → its own files."""
         self.commit = COMMIT
         self.listing_status = 200
+        self.resolve_status = 302
         self.token: str | None = None
         self.send_to: str | None = None
         """Where files are said to be, in place of the CDN."""
@@ -98,6 +99,9 @@ class FakeHub:
             commit, _, name = rest.partition("/")
             if commit not in (COMMIT, OTHER_COMMIT) or self._bytes(repo, name) is None:
                 self._send(handler, 404, b"Entry not found")
+                return
+            if self.resolve_status != 302:
+                self._send(handler, self.resolve_status, b"")
                 return
             self._send(handler, 302, b"", Location=f"{self.send_to or self.cdn_url}/{repo}/{name}?signed=1")
 

@@ -19,7 +19,6 @@ from typing import Any, Self
 import msgpack
 
 ROOT = Path(__file__).resolve().parents[2]
-FONT = Path("/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf")
 
 
 def find_nvim() -> str:
@@ -78,24 +77,12 @@ class Screen:
     def lines(self) -> list[str]:
         return ["".join(text for text, _ in row).rstrip() for row in self._cells]
 
-    def png(self, path: Path, size: int = 15) -> None:
-        """Draw the screen with Pillow."""
-        from PIL import Image, ImageDraw, ImageFont
+    def png(self, path: Path, size: int = 15, *, cursor: bool = True) -> None:
+        """Draw the screen; ``size`` of the font in pixels."""
+        from support.picture import draw
 
-        font = ImageFont.truetype(FONT, size)
-        width, height = round(font.getlength("M")), size + 4
-        image = Image.new("RGB", (self.columns * width, self.rows * height))
-        draw = ImageDraw.Draw(image)
-        for y, row in enumerate(self._cells):
-            for x, (text, attribute) in enumerate(row):
-                look = self._attributes.get(attribute, {})
-                ink, paper = look.get("foreground", self.foreground), look.get("background", self.background)
-                if look.get("reverse", False) != ((y, x) == self.cursor):
-                    ink, paper = paper, ink
-                draw.rectangle((x * width, y * height, (x + 1) * width, (y + 1) * height), fill=f"#{paper:06x}")
-                if text.strip():
-                    draw.text((x * width, y * height + 1), text, font=font, fill=f"#{ink:06x}")
-        image.save(path)
+        at = self.cursor if cursor else None
+        draw(self._cells, self._attributes, self.foreground, self.background, at, size).save(path)
 
 
 class Neovim:
@@ -188,9 +175,9 @@ class Neovim:
     def messages(self) -> list[str]:
         return str(self.request("nvim_exec2", "messages", {"output": True})["output"]).splitlines()
 
-    def png(self, path: Path) -> None:
+    def png(self, path: Path, size: int = 15, *, cursor: bool = True) -> None:
         with self._changed:
-            self.screen.png(path)
+            self.screen.png(path, size, cursor=cursor)
 
     def leave(self, timeout: float = 10) -> float:
         """``:qa!``; seconds until the process was gone."""

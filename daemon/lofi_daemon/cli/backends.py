@@ -61,12 +61,12 @@ def _models(name: str, backends: list[dict[str, Any]], context: Context) -> int:
 
 def _row(backend: dict[str, Any], default: str) -> list[str]:
     about = backend["name"] + (" (default)" if backend["type"] == default else "")
-    if backend.get("message"):
-        about += f": {backend['message']}"
+    if message := backend.get("message"):
+        about = message if message.startswith(about) else f"{about}: {message}"
     seconds = f"{backend['min_duration_sec']:g}-{backend['max_duration_sec']:g}"
     first = next((one for one in backend["weights"] if one["status"] == "ready"), None)
     first = first or next(iter(backend["weights"]), None)
-    weights = f"{first['model']} {_state(first)}" if first else "-"
+    weights = f"{first['model']} {_state(first)}, {_size(first)}" if first else "-"
     return [backend["type"], backend["status"], seconds, weights, first["license"] if first else "-", about]
 
 

@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
 
 class _Downloading:
-    """One download, from the request to its end. Ctrl-C ends it and keeps what is here."""
+    """One download, from the request to its end. Ctrl-C ends it, if it is ours, and keeps what is here."""
 
     def __init__(self, client: DaemonClient, context: Context, backend: str, model: str | None) -> None:
         self._client = client
@@ -61,10 +61,13 @@ class _Downloading:
         self._model = answer["model"]
         self._event("accepted", answer)
         try:
-            if answer["started"]:
+            if not answer["already_installed"]:
                 self._follow()
         except (KeyboardInterrupt, SystemExit):
             self._progress.close()
+            if not answer["started"]:  # someone else's
+                self._say("The download goes on: it was begun elsewhere.")
+                raise
             with contextlib.suppress(LofiError):
                 self._client.request("cancel_download", params, timeout=CANCEL_WITHIN_SEC)
             self._say(

@@ -12,7 +12,7 @@ from ..errors import LofiError
 from . import backends, cards, daemons, gpu, libraries, library, settings, sound, torch_build
 from .circumstances import Circumstances
 from .commands import Installation
-from .finding import Finding
+from .finding import WAITS_LONGER, Finding
 
 Section = Callable[[Circumstances], Iterator[Finding]]
 
@@ -53,7 +53,7 @@ def _take(
             one = found.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
             text = f"This was not found out within {within_sec:.0f} s: a disk, a driver or the sound server may hang"
-            yield Finding(section, "warn", text, ("`lofi doctor` in a shell waits longer",))
+            yield Finding(section, "warn", text, (WAITS_LONGER,))
             return
         if one is None:
             return

@@ -7,6 +7,9 @@ from typing import Literal
 
 Level = Literal["ok", "info", "warn", "error"]
 
+WAITS_LONGER = "In a shell this waits longer: lofi doctor --within 120"
+"""The advice where time was too short."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

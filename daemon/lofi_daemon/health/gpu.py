@@ -13,7 +13,7 @@ from ..engine.host import worker_environment
 from .cards import Card
 from .child import Run, run
 from .commands import Installation
-from .finding import Finding
+from .finding import WAITS_LONGER, Finding
 from .torch_build import TorchBuild
 
 _TRY = """
@@ -105,7 +105,9 @@ def _torch(
     answer = ask((sys.executable, "-P", "-c", _TRY), within_sec, worker_environment(settings, environ))
     if answer.is_late:
         yield _find(
-            "info", f"{build} did not load within {within_sec:.0f} s", ("`lofi doctor` in a shell waits longer",)
+            "info",
+            f"{build} did not load within {within_sec:.0f} s",
+            (WAITS_LONGER,),
         )
         return
     if answer.problem:

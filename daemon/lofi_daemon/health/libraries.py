@@ -10,7 +10,7 @@ from functools import partial
 from .. import __version__
 from .child import Run, run
 from .commands import Installation, shown
-from .finding import Finding
+from .finding import WAITS_LONGER, Finding
 
 LIBRARIES = ("msgspec", "platformdirs", "numpy", "scipy.signal", "soundfile", "soxr")
 
@@ -32,6 +32,10 @@ def look(installation: Installation, within_sec: float, ask: Run = run) -> Itera
     yield _find("ok", f"lofi {__version__}{source}")
     # In a child, because a broken native library may take its process along.
     answer = ask((sys.executable, "-P", "-c", _TRY, *LIBRARIES), within_sec, None)
+    if answer.is_late:
+        text = f"The libraries that are needed to compose did not load within {within_sec:.0f} s"
+        yield _find("warn", text, (WAITS_LONGER,))
+        return
     broken = answer.out.strip().splitlines()
     if answer.problem:
         broken.append(answer.problem)

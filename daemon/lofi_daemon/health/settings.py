@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+from .. import limits
 from ..config import Loaded, flat
 from ..errors import LofiError
 from ..timers import battery, quiet
+from .child import Run, run
 from .commands import shown
 from .finding import Finding
 
@@ -19,9 +21,10 @@ _find = partial(Finding, "Settings")
 
 def look(
     loaded: Loaded,
-    environ: Mapping[str, str] = os.environ,
     now: Callable[[], datetime] = datetime.now,
     supplies: Path = battery.POWER_SUPPLIES,
+    platform: str = sys.platform,
+    ask: Run = run,
 ) -> Iterator[Finding]:
     there = "read" if loaded.file.exists() else "not there; it is optional"
     yield _find("ok", f"{shown(loaded.file)} ({there})")
@@ -33,7 +36,11 @@ def look(
             yield _find("info", f"{key} = {values[key]!r}, from {source}")
     yield from _quiet_hours(loaded.settings.player.quiet_hours, now)
     if loaded.settings.player.pause_on_battery:
-        yield _battery(supplies)
+        yield _battery(_on_battery(supplies, platform, ask))
+    hook = loaded.settings.limit_hook
+    if hook and (reason := limits.problem(hook)):
+        text = f"{reason}: every request is refused"
+        yield _find("error", text, (f"Mend or remove limit_hook in {shown(loaded.file)}",))
 
 
 def _quiet_hours(setting: str, now: Callable[[], datetime]) -> Iterator[Finding]:
@@ -46,8 +53,14 @@ def _quiet_hours(setting: str, now: Callable[[], datetime]) -> Iterator[Finding]
         yield _find("info", f"It is quiet now ({hours}): no music starts by itself; what you start plays")
 
 
-def _battery(supplies: Path) -> Finding:
-    running = battery.read_supplies(supplies)
+def _on_battery(supplies: Path, platform: str, ask: Run) -> bool | None:
+    """As ``timers.battery.on_battery``, without an event loop."""
+    if platform == "darwin":
+        return battery.parse_pmset(ask(("pmset", "-g", "ps"), battery.PMSET_TIMEOUT_SEC, None).out)
+    return battery.read_supplies(supplies)
+
+
+def _battery(running: bool | None) -> Finding:
     if running:
         return _find("info", "On battery: music pauses until the machine is plugged in (player.pause_on_battery)")
     if running is None:

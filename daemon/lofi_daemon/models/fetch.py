@@ -150,7 +150,7 @@ def _ask(part: Part, commit: str | None, hub: Hub, transfer: Transfer, sleep: Ca
             error.close()
             if error.code == 404 and commit:
                 return _ask(part, None, hub, transfer, sleep)
-            if final := hubs.refusal(error, hub.name, part.repo):
+            if final := hub.refusal(error, part.repo):
                 raise final from None
             trouble = f"answers {error.code} {error.reason}"
             retry_after = error.headers.get("Retry-After") or ""
@@ -257,8 +257,12 @@ def main() -> None:
 
 
 def _leave_with_front() -> None:
-    """Nothing more is said on stdin: its end is the front's."""
-    sys.stdin.buffer.read()
+    """Nothing more is said on stdin: its end is the front's.
+
+    Read without Python's buffer, whose lock would be missing when the interpreter ends.
+    """
+    while os.read(0, 1024):
+        pass
     os._exit(0)
 
 

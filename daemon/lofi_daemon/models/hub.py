@@ -80,6 +80,24 @@ class Hub:
     def url(self, plan: Plan, path: str) -> str:
         return f"{self.endpoint}/{plan.repo}/resolve/{plan.commit}/{quote(path)}"
 
+    def refusal(self, error: urllib.error.HTTPError, repo: str) -> LofiError | None:
+        """The sentence for a status that no second try changes; None for the others.
+
+        Where the bytes lie, a 403 only says that the address has expired; a second try gets a new one.
+        """
+        if not web.same_origin(error.url or "", self.endpoint):
+            return None
+        if error.code in (401, 403):
+            return failed(
+                f"{self.name} does not hand out {repo} ({error.code}): accept its terms at {self.endpoint}/{repo} and "
+                "set HF_TOKEN to a token of that account, or check the one that is set."
+            )
+        if error.code in (404, 410):
+            return failed(f"{self.name} has no {repo} ({error.code}); another model may do, or a newer lofi.nvim.")
+        if 400 <= error.code < 500 and error.code not in (408, 416, 425, 429):
+            return failed(f"{self.name} refuses {repo} ({error.code} {error.reason}).")
+        return None
+
     def _listing(self, repo: str, revision: str) -> _Listing:
         url = f"{self.endpoint}/api/models/{repo}/revision/{quote(revision, safe='')}?blobs=true"
         with self._opener.open(url) as response:
@@ -122,20 +140,6 @@ def token(environ: Mapping[str, str] = os.environ) -> str | None:
 def _clean(text: str) -> str | None:
     """A header takes no line breaks and nothing beyond ASCII."""
     return text if text and text.isascii() and text.isprintable() else None
-
-
-def refusal(error: urllib.error.HTTPError, hub: str, repo: str) -> LofiError | None:
-    """The sentence for a status that no second try changes; None for the others."""
-    if error.code in (401, 403):
-        return failed(
-            f"{hub} does not hand out {repo} ({error.code}): accept its terms at https://{hub}/{repo} and set "
-            "HF_TOKEN to a token of that account, or check the one that is set."
-        )
-    if error.code in (404, 410):
-        return failed(f"{hub} has no {repo} any more ({error.code}); another model may do, or a newer lofi.nvim.")
-    if 400 <= error.code < 500 and error.code not in (408, 416, 425, 429):
-        return failed(f"{hub} refuses {repo} ({error.code} {error.reason}).")
-    return None
 
 
 def _planned(file: _Sibling, repo: str) -> PlannedFile:

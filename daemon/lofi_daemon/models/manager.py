@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from ..backends.base import Availability
+from ..backends.ready import has_packages
 from ..backends.registry import BACKENDS
 from ..config import Settings
 from ..engine.manners import NICE_VARIABLE
@@ -34,7 +35,7 @@ MAX_LINE = 1 << 20
 WeightsStatus = Literal["absent", "partial", "downloading", "ready", "error"]
 
 
-class WeightsView(Struct, frozen=True, omit_defaults=False):
+class WeightsView(Struct, frozen=True):
     """One model as ``get_backends`` shows it. ``bytes`` is rounded until the hub was asked, null if not known."""
 
     model: str
@@ -50,8 +51,16 @@ class WeightsView(Struct, frozen=True, omit_defaults=False):
     message: str | None = None
 
 
+class Seen(Struct, frozen=True):
+    """A backend: whether it can make music now, its Python packages are there, and its weights."""
+
+    available: Availability
+    packages: bool
+    weights: list[WeightsView]
+
+
 class Started(Struct, frozen=True):
-    """The answer to ``download_backend``."""
+    """The answer to ``download_backend``; neither ``started`` nor ``already_installed``: it runs already."""
 
     started: bool
     already_installed: bool
@@ -129,8 +138,8 @@ class Downloads:
             await asyncio.wait([self._running.task])
         if self._running:
             self._require_same(self._running.weights, weights)
-        else:
-            self._begin(weights)
+            return Started(False, False, backend, weights.model, total)
+        self._begin(weights)
         return Started(True, False, backend, weights.model, total)
 
     async def cancel(self, backend: str, model: str | None) -> bool:
@@ -144,12 +153,14 @@ class Downloads:
             await asyncio.wait([running.task], timeout=2)
         return True
 
-    async def views(self, backend: str) -> list[WeightsView]:
-        """Every model of ``backend``, as it is on the disk now."""
-        return await self._disk.run(self._views, backend)
+    async def look(self, backend: str) -> Seen:
+        """``backend`` as it is on the disk now."""
+        return await self._disk.run(self._look, backend)
 
-    def state(self, backend: str) -> Availability:
-        """Whether ``backend`` can make music now, or what keeps it from it."""
+    def _look(self, backend: str) -> Seen:
+        return Seen(self._state(backend), has_packages(BACKENDS[backend]), self._views(backend))
+
+    def _state(self, backend: str) -> Availability:
         if self._running and self._running.weights.backend == backend:
             return Availability("downloading", f"{self._running.weights.title} is being downloaded.")
         available = BACKENDS[backend].availability(self._settings)

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import http.client
+import os
 import re
 import ssl
 import time
@@ -16,11 +17,12 @@ from typing import BinaryIO
 
 from ..errors import LofiError
 from ..library.durable import move_into
-from .hub import Hub, Opens, failed, refusal
+from .hub import Hub, Opens, failed
 from .link import Patience
 from .lock import HASH_BLOCK, Plan, PlannedFile
 
 READ_SIZE = 1 << 18
+TRIES_OF_DAMAGED = 2
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 Counts = Callable[[int, int], None]
@@ -61,7 +63,7 @@ class Transfer:
         part = target.with_name(target.name + ".part")
         with disk_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
-        for again in (True, False):
+        for _ in range(TRIES_OF_DAMAGED):
             if self._complete(plan, file, part, counts) == (file.sha256 or file.blob):
                 with disk_errors(target):
                     move_into(part, target)
@@ -69,8 +71,6 @@ class Transfer:
             with disk_errors(part):
                 part.unlink()
             counts(0, 0)
-            if not again:
-                break
         raise failed(
             f"{file.path} arrived damaged twice: its digest is not the one that {self._hub.name} tells. "
             "A proxy in between may change it; try again from another network."
@@ -88,7 +88,7 @@ class Transfer:
                 continue
             except urllib.error.HTTPError as error:
                 error.close()
-                if final := refusal(error, self._hub.name, plan.repo):
+                if final := self._hub.refusal(error, plan.repo):
                     raise final from None
                 if error.code == 416:
                     growing.restart()
@@ -132,7 +132,9 @@ class _Growing:
         with disk_errors(path):
             if not path.exists():
                 path.touch()
-            elif path.stat().st_size <= file.size:
+            elif path.stat().st_size > file.size:
+                os.truncate(path, 0)
+            else:
                 with path.open("rb") as opened:
                     while block := opened.read(HASH_BLOCK):
                         self.digest.update(block)

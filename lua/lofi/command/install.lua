@@ -94,11 +94,13 @@ local function confirm_uninstall()
 end
 
 local function choose()
+  local installed = install.installed()
   vim.ui.select(install.CHOICES, {
     prompt = "What shall be installed?",
     kind = "lofi_install",
     format_item = function(choice)
-      return ("%-10s %s"):format(choice.name, choice.doc)
+      local mark = installed[choice.name] and " (installed)" or ""
+      return ("%-10s %s%s"):format(choice.name, choice.doc, mark)
     end,
   }, function(choice)
     if choice and choice.name == "uninstall" then

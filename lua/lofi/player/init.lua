@@ -88,7 +88,7 @@ local function learn()
   end)
 end
 
----@param params { changed: lofi.Track[], removed: string[], reset: boolean }
+---@param params lofi.LibraryChange
 local function on_library(params)
   local this = view
   if not this or not this.track then

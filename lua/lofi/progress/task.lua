@@ -64,7 +64,7 @@ function Task:report(news)
   end
 end
 
---- Say what came of it; called once, later calls do nothing.
+--- Say what came of it; called once, later calls do nothing. `told`: somebody else says why it failed.
 ---@param message string a sentence that stands by itself
 ---@param status "success"|"failed"|"cancelled"
 ---@param how? { line?: string, told?: boolean } see lofi.progress.View

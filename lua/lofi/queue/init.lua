@@ -14,13 +14,13 @@ local COLUMNS = 74
 ---@class lofi.queue.View: lofi.queue.Model
 ---@field surface lofi.ui.Surface
 ---@field rows lofi.ui.Rows
----@field jobs table<integer, lofi.queue.Job> by row, from 1
+---@field jobs table<integer, lofi.JobView> by row, from 1
 ---@field height integer
 ---@field live lofi.ui.Live
 
 local view ---@type lofi.queue.View? while the window is open
 
----@return lofi.queue.Job?
+---@return lofi.JobView?
 local function under_cursor()
   return view and view.jobs[view.surface:row() + 1]
 end
@@ -58,7 +58,7 @@ local function draw()
 end
 
 --- Take in a queue_status. No bar goes backwards.
----@param result { current?: lofi.queue.Job, pending: lofi.queue.Job[] }
+---@param result lofi.Queue
 local function keep(result)
   local this = view
   if not this then

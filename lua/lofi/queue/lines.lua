@@ -11,25 +11,9 @@ local LENGTH = 6
 local MIN_TITLE = 16
 local BAR = 24
 
----@class lofi.queue.Job a job as the daemon tells it; doc/PROTOCOL.md
----@field job_id string
----@field track_id string
----@field prompt string
----@field duration_sec number
----@field backend string
----@field priority "high"|"normal"|"low"
----@field status string
----@field position integer 0 = it runs
----@field percent integer
----@field eta_sec? number
----@field current_step integer
----@field total_steps integer
----@field stage_index integer
----@field stages integer
-
 ---@class lofi.queue.Model
----@field current? lofi.queue.Job
----@field pending lofi.queue.Job[]
+---@field current? lofi.JobView
+---@field pending lofi.JobView[]
 ---@field cancelling table<string, true> job ids
 ---@field asked boolean it has answered
 
@@ -46,7 +30,7 @@ end
 ---@class lofi.queue.Column
 ---@field width integer
 ---@field group string
----@field text fun(job: lofi.queue.Job): string
+---@field text fun(job: lofi.JobView): string
 
 --- Between title and length; where there is no room the last ones go first.
 ---@type lofi.queue.Column[]
@@ -74,7 +58,7 @@ local COLUMNS = {
   },
 }
 
----@param job lofi.queue.Job
+---@param job lofi.JobView
 ---@param width integer
 ---@return lofi.ui.Row
 local function job_row(job, width)
@@ -93,7 +77,7 @@ local function job_row(job, width)
   }, vim.list_extend(cells, { { ("%6s"):format(time.clock(job.duration_sec)), "LofiTime" } }))
 end
 
----@param job lofi.queue.Job the running one
+---@param job lofi.JobView the running one
 ---@param model lofi.queue.Model
 ---@param width integer
 ---@return lofi.ui.Row
@@ -135,9 +119,9 @@ end
 ---@param problem string? why the daemon cannot be asked
 ---@param width integer columns
 ---@return lofi.ui.Row[] rows
----@return table<integer, lofi.queue.Job> jobs by row, from 1
+---@return table<integer, lofi.JobView> jobs by row, from 1
 function M.draw(model, problem, width)
-  local out, jobs = {}, {} ---@type lofi.ui.Row[], table<integer, lofi.queue.Job>
+  local out, jobs = {}, {} ---@type lofi.ui.Row[], table<integer, lofi.JobView>
   if problem then
     return sentence(problem, width, "LofiError"), jobs
   elseif not model.asked then

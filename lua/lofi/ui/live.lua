@@ -44,7 +44,7 @@ function M.new(draw)
 end
 
 function Live:draw_soon()
-  if self.draw_due or self.closed then
+  if self.draw_due then
     return
   end
   self.draw_due = true

@@ -6,7 +6,6 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from ...backends.ready import has_packages
 from ...backends.registry import BACKENDS, default_backend
 from ...config import Settings
 from ...models.manager import Downloads
@@ -41,11 +40,11 @@ def add(table: Table, settings: Settings, downloads: Downloads, engine: HasDevic
 
 async def _view(name: str, settings: Settings, downloads: Downloads, device: str | None) -> dict[str, object]:
     info = BACKENDS[name]
-    available = downloads.state(name)
+    seen = await downloads.look(name)
     view: dict[str, object] = {
         "type": info.type,
         "name": info.name,
-        "status": available.status,
+        "status": seen.available.status,
         "min_duration_sec": info.min_duration_sec,
         "max_duration_sec": info.max_duration_sec,
         "sample_rate": info.sample_rate,
@@ -53,11 +52,11 @@ async def _view(name: str, settings: Settings, downloads: Downloads, device: str
         "stage_types": list(info.stage_types),
         "models": list(info.models),
         "extra": info.extra,
-        "packages": has_packages(info),
-        "weights": await downloads.views(name),
+        "packages": seen.packages,
+        "weights": seen.weights,
     }
-    if available.message:
-        view["message"] = available.message
-    if available.status == "ready":
+    if seen.available.message:
+        view["message"] = seen.available.message
+    if seen.available.status == "ready":
         view["device"] = "cpu" if name == "synth" else (device or settings.device)
     return view
