@@ -18,6 +18,12 @@ ENGINE_MODULES: Mapping[str, str] = {
 }
 """Imported in the worker when first used; each has ``make_engine() -> Engine``."""
 
+SELFTEST_MODULES: Mapping[str, str] = {
+    "synth": "lofi_daemon.backends.synth.selftest",
+    "musicgen": "lofi_daemon.backends.musicgen.selftest",
+}
+"""What `lofi selftest` runs; each has ``look(equipment) -> Iterator[Finding]``."""
+
 
 def default_backend(settings: Settings) -> str:
     """What a request that names no backend gets: the configured one; for "auto" MusicGen once it is

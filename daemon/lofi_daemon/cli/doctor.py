@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING
 
 from ..health.finding import Finding
 from .context import Context
-from .exits import Exit
+from .findings import document, exit_code, tell
 from .text import printable
 
 if TYPE_CHECKING:
     from ..config import Loaded
     from .parser import Adder
-
-MARKS = {"ok": ("ok", "32"), "info": ("info", "36"), "warn": ("warn", "33"), "error": ("ERROR", "31")}
 
 
 def add(adder: Adder) -> None:
@@ -75,25 +72,17 @@ def examine(context: Context, loaded: Loaded, within_sec: float) -> Iterator[Fin
 
 
 def _tell_all(findings: Iterator[Finding], loaded: Loaded | None, context: Context) -> int:
-    told: list[Finding] = []
-    for finding in findings:
-        if not context.json:
-            if not told or told[-1].section != finding.section:
-                context.terminal.line(("\n" if told else "") + finding.section)
-            _tell(finding, context)
-        told.append(finding)
-    failed = any(finding.level == "error" for finding in told)
+    told = tell(findings, context)
     settings = _settings(loaded) if loaded else {}
     if context.json:
-        document = {"ok": not failed, "findings": [asdict(finding) for finding in told], "settings": settings}
-        context.terminal.document(document)
+        context.terminal.document({**document(told), "settings": settings})
     elif settings:
         context.terminal.line("\nSettings in force, and where each came from")
         lines = {f"{key} = {entry['value']!r}": entry["source"] for key, entry in settings.items()}
         width = max(map(len, lines))
         for text, source in lines.items():
             context.terminal.line(f"  {printable(text):<{width}}  {source}")
-    return Exit.FAILED if failed else Exit.OK
+    return exit_code(told)
 
 
 def _settings(loaded: Loaded) -> dict[str, dict[str, object]]:
@@ -101,12 +90,3 @@ def _settings(loaded: Loaded) -> dict[str, dict[str, object]]:
 
     values = config.flat(loaded.settings)
     return {key: {"value": values[key], "source": source} for key, source in loaded.sources.items()}
-
-
-def _tell(finding: Finding, context: Context) -> None:
-    terminal = context.terminal
-    word, color = MARKS[finding.level]
-    mark = f"\x1b[{color}m{word:<5}\x1b[0m" if terminal.color(terminal.out) else f"{word:<5}"
-    terminal.line(f"  {mark}  {printable(finding.text)}")
-    for step in finding.advice:
-        terminal.line(f"         - {printable(step)}")

@@ -20,12 +20,13 @@ from . import (
     radio,
     reindex,
     restart,
+    selftest,
     timers,
 )
 
 COMMANDS = (
-    generate, queue, play, radio, player, playlist, timers, library, devices, backends, download, doctor, restart,
-    reindex,
+    generate, queue, play, radio, player, playlist, timers, library, devices, backends, download, doctor, selftest,
+    restart, reindex,
 )  # fmt: skip
 
 

@@ -1,0 +1,129 @@
+"""Is the MusicGen on this machine sound? Its weights, our step against torch's, chunks against the whole, and music.
+
+The tests of this project know random weights only; this is for the real ones.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...errors import LofiError
+from ...health.finding import Finding
+from ...model import NoticeLevel, StageParams
+from ..base import Equipment
+from .engine import MusicGenEngine, threads
+from .loaded import Loaded
+from .native.build import folder
+from .torch_decoder import TorchDecoder, TorchWeights
+
+POSITIONS = 32
+PROMPT = "lofi hip hop, mellow rhodes, vinyl crackle, slow drums"
+SECONDS = 5.0
+EXACT = {"float32": 1e-3, "bfloat16": 0.05, "int8": 0.12}
+"""Allowed difference of logits from float32's, relative; the published weights are the least regular there are."""
+
+
+def look(equipment: Equipment) -> Iterator[Finding]:
+    """Every finding as it is made. Raises MODEL_* where the model cannot even be loaded."""
+    notices: list[str] = []
+    began = time.monotonic()
+    loaded = Loaded(equipment, None, lambda level, message: notices.append(message), folder(), threads())
+    size = f"{len(loaded.checkpoint.names())} tensors, {loaded.config.layers} layers of {loaded.config.hidden}"
+    yield _found("ok", f"loads in {time.monotonic() - began:.1f} s: {size}, {loaded.precision} on {loaded.device}")
+    for notice in notices:
+        yield _found("warn", notice)
+    yield _decoder(loaded)
+    yield _codec(loaded)
+    yield from _music(equipment)
+
+
+def _decoder(loaded: Loaded) -> Finding:
+    """What is run here against torch in float32, on the same codes."""
+    config = loaded.config
+    codes = torch.randint(0, config.vocabulary, (2, config.codebooks, POSITIONS), generator=torch.Generator())
+    conditions = loaded.conditions(loaded.text.states(PROMPT), 1, True)
+    exact = TorchDecoder(TorchWeights(loaded.checkpoint, "float32", torch.device("cpu")), 2, POSITIONS)
+    ours = loaded.layers(2, POSITIONS)
+    with torch.no_grad():
+        rows: list[Tensor] = []
+        for layers in (exact, ours):
+            layers.text(*conditions)
+            x = loaded.embeddings(codes, 0)
+            rows.append(torch.stack([layers.forward(x[:, i : i + 1], i).clone() for i in range(POSITIONS)]))
+            layers.close()
+    error = float((rows[1] - rows[0]).norm() / rows[0].norm())
+    alike = float((rows[1].argmax(-1) == rows[0].argmax(-1)).float().mean())
+    text = f"logits differ from float32's by {error:.2%}; the likeliest token is the same in {alike:.1%}"
+    if error <= EXACT[loaded.precision]:
+        return _found("ok", text)
+    advice = "please report it, with this output", "until then: musicgen_precision = float32"
+    return _found("error", text, *advice)
+
+
+def _codec(loaded: Loaded) -> Finding:
+    config, frames = loaded.config, 120
+    codes = torch.randint(0, config.vocabulary, (1, config.codebooks, frames), generator=torch.Generator())
+    whole = loaded.codec.stream(1).push(codes, last=True)
+    stream = loaded.codec.stream(1)
+    parts = [stream.push(codes[:, :, at : at + 25], last=at + 25 >= frames) for at in range(0, frames, 25)]
+    error = float((torch.cat(parts, 2) - whole).abs().max())
+    text = f"sound in parts differs from the whole by {error:.1e}"
+    return _found("ok", text) if error <= 1e-4 else _found("error", text, "please report it, with this output")
+
+
+class _Context:
+    """A stage of a job that nobody else knows of."""
+
+    def __init__(self, equipment: Equipment) -> None:
+        self.equipment = equipment
+        self.heard = False
+        self.notices: list[str] = []
+
+    def step(self, done: int, total: int) -> None: ...
+
+    def notice(self, level: NoticeLevel, message: str) -> None:
+        self.notices.append(message)
+
+    def audio(self, samples: object, sample_rate: int) -> None:
+        self.heard = True
+
+
+def _music(equipment: Equipment) -> Iterator[Finding]:
+    context = _Context(equipment)
+    params = StageParams(backend="musicgen", prompt=PROMPT, duration_sec=SECONDS, seed=1)
+    engine = MusicGenEngine()
+    began = time.monotonic()
+    try:
+        audio = engine.render(params, context)[0].audio
+    except LofiError as error:
+        yield _found("error", error.message)
+        return
+    seconds = time.monotonic() - began
+    yield _found("ok", f"{SECONDS:g} s of music in {seconds:.1f} s, loading included")
+    for notice in context.notices:
+        yield _found("warn", notice)
+    level = float(np.sqrt(np.mean(audio**2)))
+    flatness = _flatness(audio.mean(1))
+    text = f"level {20 * np.log10(max(level, 1e-9)):.0f} dB, spectral flatness {flatness:.3f}"
+    if level < 1e-3:
+        yield _found("error", f"silence: {text}", f"download it again: remove {Path(equipment.folders[0])}")
+    elif flatness > 0.3:
+        yield _found("warn", f"more noise than music: {text}", "random weights sound like this; trained ones do not")
+    else:
+        yield _found("ok", text)
+
+
+def _flatness(mono: np.ndarray) -> float:
+    """Geometric by arithmetic mean of the power spectrum: 1 for white noise, near 0 for tones."""
+    power = np.abs(np.fft.rfft(mono * np.hanning(len(mono)))) ** 2 + 1e-12
+    return float(np.exp(np.mean(np.log(power))) / np.mean(power))
+
+
+def _found(level: str, text: str, *advice: str) -> Finding:
+    return Finding("MusicGen", level, text, advice)  # type: ignore[arg-type]
