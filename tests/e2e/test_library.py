@@ -326,7 +326,7 @@ def test_the_outline_rises_and_falls_with_the_sound(editor):
         groups[#groups + 1] = piece[2]
       end
       return groups
-    """) == ["LofiWave2", "LofiWave4", "LofiWave6"]
+    """) == ["LofiWave1", "LofiWave3", "LofiWave5"]
 
 
 def test_without_sound_play_says_so(shelf):
