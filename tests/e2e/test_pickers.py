@@ -72,8 +72,8 @@ DETAILS = [
 @pytest.mark.parametrize(
     ("export", "row", "line", "asked", "params"),
     [
-        ("lofi", 1, "rain 1     synth  1:30  ♥", "play", {"track_id": f"{1:064x}"}),
-        ("tracks", 2, "a 夜 long  synth  1:30", "play", {"track_id": f"{2:064x}"}),
+        ("lofi", 1, "♥  rain 1     synth  1:30", "play", {"track_id": f"{1:064x}"}),
+        ("tracks", 2, "   a 夜 long  synth  1:30", "play", {"track_id": f"{2:064x}"}),
         ("presets", 2, "study        soft piano", "radio_start", {"presets": ["study"]}),
     ],
 )
@@ -117,7 +117,7 @@ def test_snacks_finds_previews_and_plays_tracks(open_editor, fake):
     editor.lua("require('lofi.snacks') _G.find('lofi_tracks', 'rain')")
     items = editor.wait("_G.items")
     assert editor.lua("return _G.failed") is None
-    assert [item["text"] for item in items] == ["rain 1     synth  1:30  ♥", "a 夜 long  synth  1:30"]
+    assert [item["text"] for item in items] == ["♥  rain 1     synth  1:30", "   a 夜 long  synth  1:30"]
     assert items[0]["preview"]["text"].splitlines() == DETAILS
     assert daemon.heard("cache_list")[0]["query"] == "rain"
     editor.lua("""
