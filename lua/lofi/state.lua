@@ -346,8 +346,8 @@ end
 ---@param status table
 function M.join(status)
   local now = status.playback or {}
-  if now.state == "playing" or now.state == "paused" then
-    set_playback(now.state, now)
+  if now.state == "playing" or now.state == "paused" or now.state == "waiting" then
+    set_playback(now.state == "playing" and "playing" or "paused", now) -- events tell of waiting as a pause, too
   end
   if status.sleep then
     apply.sleep_changed(status.sleep)

@@ -163,7 +163,6 @@ def test_a_missing_device_is_told_with_its_reason(player):
 def test_waiting_for_a_device_is_no_pause_of_the_users(player):
     waiting = PAUSED | {"state": "waiting", "message": "The sound device went away; the music goes on here."}
     editor, _ = player(status=status(waiting))
-    tell(editor, "playback_paused", {"track_id": ID, "position_sec": 60})
     editor.wait_for_text("waiting, synth")
     editor.wait_for_text("The sound device went away")
     tell(editor, "playback_resumed", {"track_id": ID, "position_sec": 60})
