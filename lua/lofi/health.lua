@@ -100,7 +100,10 @@ local function check_daemon_found()
     health.error(from --[[@as string]], "Run: " .. locate.install_command())
     return nil
   end
-  health.ok(("found in %s: %s"):format(from, table.concat(cmd, " ")))
+  local words = vim.tbl_map(function(word)
+    return vim.fn.fnamemodify(word, ":~")
+  end, cmd)
+  health.ok(("found in %s: %s"):format(from, table.concat(words, " ")))
   local settings = require("lofi.config").daemon_args()
   if #settings > 0 then
     health.info("settings passed to it: " .. table.concat(settings, " "):gsub("%-%-set ", ""))
