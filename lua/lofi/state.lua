@@ -28,11 +28,15 @@ local M = {}
 ---@field backend string
 ---@field model string
 ---@field component string
+---@field component_percent integer
 ---@field overall_percent integer
 ---@field bytes_downloaded integer
 ---@field bytes_total integer
 ---@field bytes_per_sec? number
 ---@field eta_sec? number
+---@field file_name string
+---@field files_completed integer
+---@field files_total integer
 
 --- What failed last, for as long as it is news.
 ---@class lofi.Problem
