@@ -424,3 +424,13 @@ def test_ten_thousand_tracks(open_editor):
     editor.type("u")
     editor.wait("vim.fn.getline('.'):find('no. 17', 1, true)")
     assert_calm(editor)
+
+
+def test_from_the_command_line_window_it_says_what_to_do(editor):
+    editor.command("nnoremap K <Cmd>LofiLibrary<CR>")
+    editor.type("q:")
+    editor.wait("vim.fn.getcmdwintype() == ':'")
+    editor.type("K:q<CR>")
+    editor.wait(editor.messages)
+    assert editor.messages() == ["lofi: close the command-line window first."]
+    assert_calm(editor)
