@@ -25,7 +25,7 @@ local function check_neovim()
     )
   end
   for _, problem in ipairs(require("lofi.config").problems) do
-    health.warn(problem, "Correct or remove that option; |lofi-options| has all of them")
+    health.warn(problem, "Correct or remove it where setup() is called")
   end
   local log = require("lofi.log")
   if log.open() then
@@ -97,7 +97,9 @@ local function check_daemon_found()
   local locate = require("lofi.locate")
   local cmd, from = locate.daemon()
   if not cmd then
-    health.error(from --[[@as string]], "Run: " .. locate.install_command())
+    local set = require("lofi.config").current["daemon.cmd"] ~= nil
+    local install = (set and "Without daemon.cmd the plugin's own is taken, which this installs: " or "Run: ")
+    health.error(from --[[@as string]], install .. locate.install_command())
     return nil
   end
   local words = vim.tbl_map(function(word)
