@@ -68,7 +68,7 @@ uninstall: ## remove .venv; says what else there is and how to remove it
 gallery: $(VENV)/.installed-test ## render eight prompts and draw their spectrograms into gallery/
 	@$(PY) scripts/gallery.py
 
-screenshots: $(VENV)/.installed-test nvim ## draw the windows of a real Neovim into doc/screenshots/
+screenshots: $(VENV)/.installed-test portaudio nvim ## draw the windows of a real Neovim into doc/screenshots/ (Linux)
 	@$(PY) scripts/screenshots.py
 
 bench: $(VENV)/.installed-test nvim ## measure every figure the README names
