@@ -359,8 +359,10 @@ def test_who_types_a_command_is_not_written_over_and_learns_of_the_end(open_edit
     task(editor, percent=10)
     editor.type(":echo 'mine")
     editor.wait_for_text(":echo 'mine")
-    editor.lua("_G.task:report({ percent = 40 }) _G.task:finish('it is there.', 'success')")
+    editor.lua("_G.task:report({ percent = 40 })")
+    editor.lua("_G.task:finish('it is there.', 'success')")
     assert editor.last_line().startswith(":echo 'mine")
+    assert [one for one in drawn(editor) if one.get("percent") == 40 or one["over"]] == []
     editor.type("<Esc>")
     editor.wait_for_text("it is there.")
     assert_calm(editor)
