@@ -21,11 +21,11 @@ HAS_PORTAUDIO := $(PY) -c 'import sys; from ctypes.util import find_library as l
 	import find_spec; sys.exit(not (lib("portaudio") or find_spec("_sounddevice_data")))'
 
 .NOTPARALLEL:
-.PHONY: help demo test lint types format install upgrade uninstall gallery bench portaudio dbus nvim clean
+.PHONY: help demo test lint types format install upgrade uninstall gallery screenshots bench portaudio dbus nvim clean
 
 help: ## this list
 	@echo "make TARGET"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-12s%s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s%s\n", $$1, $$2 }'
 
 demo: $(VENV)/.installed portaudio nvim ## generate a track from a real Neovim and play ten seconds of it
 	@nvim=$$(scripts/find_nvim.sh) && \
@@ -67,6 +67,9 @@ uninstall: ## remove .venv; says what else there is and how to remove it
 
 gallery: $(VENV)/.installed-test ## render eight prompts and draw their spectrograms into gallery/
 	@$(PY) scripts/gallery.py
+
+screenshots: $(VENV)/.installed-test portaudio nvim ## draw the windows of a real Neovim into doc/screenshots/ (Linux)
+	@$(PY) scripts/screenshots.py
 
 bench: $(VENV)/.installed-test nvim ## measure every figure the README names
 	@for script in bench/*.py; do echo "$$script"; $(PY) "$$script" || exit 1; done

@@ -25,7 +25,7 @@ local function check_neovim()
     )
   end
   for _, problem in ipairs(require("lofi.config").problems) do
-    health.warn(problem, "Correct or remove that option; |lofi-options| has all of them")
+    health.warn(problem, "Correct or remove it where setup() is called")
   end
   local log = require("lofi.log")
   if log.open() then
@@ -97,10 +97,15 @@ local function check_daemon_found()
   local locate = require("lofi.locate")
   local cmd, from = locate.daemon()
   if not cmd then
-    health.error(from --[[@as string]], "Run: " .. locate.install_command())
+    local set = require("lofi.config").current["daemon.cmd"] ~= nil
+    local install = (set and "Without daemon.cmd the plugin's own is taken, which this installs: " or "Run: ")
+    health.error(from --[[@as string]], install .. locate.install_command())
     return nil
   end
-  health.ok(("found in %s: %s"):format(from, table.concat(cmd, " ")))
+  local words = vim.tbl_map(function(word)
+    return vim.fn.fnamemodify(word, ":~")
+  end, cmd)
+  health.ok(("found in %s: %s"):format(from, table.concat(words, " ")))
   local settings = require("lofi.config").daemon_args()
   if #settings > 0 then
     health.info("settings passed to it: " .. table.concat(settings, " "):gsub("%-%-set ", ""))

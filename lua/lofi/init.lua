@@ -87,9 +87,7 @@ function M.generate(opts, callback)
     end
   end, function(reply)
     announced = true
-    if reply.status == "queued" then
-      require("lofi.progress").queued(reply.job_id, reply.position)
-    end
+    require("lofi.progress").accepted(reply)
   end)
 end
 

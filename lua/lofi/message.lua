@@ -7,6 +7,7 @@ local M = {}
 local PREFIX = "lofi: "
 local RULER_COLUMNS = 19
 local MIN_COLUMNS = 10
+local CORNER_SHARE, CORNER_COLUMNS, CORNER_EDGES = 0.4, 40, 4
 local HOLD_MS = 4000
 local HIGHLIGHT = {
   [vim.log.levels.WARN] = "WarningMsg",
@@ -57,6 +58,30 @@ function M.cut(text, columns, mark)
     kept = vim.fn.strcharpart(kept, 0, vim.fn.strchars(kept) - 1)
   end
   return kept .. (mark or "…")
+end
+
+--- `text` in lines of at most `columns` where words allow it, for windows that cut what is too long.
+---@param text string
+---@param columns integer
+---@return string
+function M.wrap(text, columns)
+  local lines, line = {}, ""
+  for word in text:gmatch("%S+") do
+    local longer = line == "" and word or line .. " " .. word
+    if line ~= "" and vim.fn.strdisplaywidth(longer) > columns then
+      table.insert(lines, line)
+      longer = word
+    end
+    line = longer
+  end
+  table.insert(lines, line)
+  return table.concat(lines, "\n")
+end
+
+--- Columns of a notification in a corner of the screen: what the plugins that draw them have room for by default.
+---@return integer
+function M.corner()
+  return math.max(math.floor(vim.o.columns * CORNER_SHARE), CORNER_COLUMNS) - CORNER_EDGES
 end
 
 --- Whether something may be written over the last line now.
@@ -124,8 +149,10 @@ end
 ---@param batch lofi.Message[]
 ---@return boolean ok false where it cannot take them
 local function notify(batch)
+  local cuts = require("lofi.progress.snacks").ready(false) -- its windows cut long lines
   for _, message in ipairs(batch) do
-    local ok, err = pcall(vim.notify, message.text, message.level, { title = "lofi.nvim" })
+    local text = cuts and M.wrap(message.text, M.corner()) or message.text
+    local ok, err = pcall(vim.notify, text, message.level, { title = "lofi.nvim" })
     if not ok then
       log.write("error", "vim.notify failed: " .. tostring(err))
       return false

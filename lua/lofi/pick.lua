@@ -22,9 +22,11 @@ function M.formatter(source, items)
     end
   end
   return function(item)
-    local cells = source.cells(item)
-    for column, cell in ipairs(cells) do
-      cells[column] = cell .. (" "):rep((widths[column] or 0) - vim.fn.strdisplaywidth(cell))
+    local cells = {}
+    for column, cell in ipairs(source.cells(item)) do
+      if (widths[column] or 0) > 0 then
+        table.insert(cells, cell .. (" "):rep(widths[column] - vim.fn.strdisplaywidth(cell)))
+      end
     end
     return (table.concat(cells, GAP):gsub("%s+$", ""))
   end

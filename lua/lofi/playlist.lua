@@ -128,11 +128,11 @@ local function paint(row)
     return { { 0, #text, this.live.problem and "LofiError" or "LofiMuted" } }
   end
   local length = #text:match("%S+$")
-  local here = playlist and playlist.index == row
-  return {
-    { 0, #text - length, here and "LofiPlaying" or "Normal" },
-    { #text - length, #text, "LofiTime" },
-  }
+  local spans = { { #text - length, #text, "LofiTime" } } ---@type lofi.ui.Paint[]
+  if playlist and playlist.index == row then
+    table.insert(spans, { 0, #text - length, "LofiPlaying" })
+  end
+  return spans
 end
 
 local function play()

@@ -3,8 +3,6 @@
 local pick = require("lofi.pick")
 local sources = require("lofi.pick.sources")
 
-local M = {}
-
 ---@param source lofi.pick.Source
 ---@param query string
 ---@param done fun(items: table[]) snacks.picker.finder.Item[]; called on the main loop
@@ -16,7 +14,8 @@ local function fetch(source, query, done)
     local line = pick.formatter(source, found or {})
     done(vim.tbl_map(function(item)
       local preview = { text = table.concat(source.details(item), "\n"), loc = false }
-      return { text = line(item), lofi = item, preview = preview }
+      local shown = line(item) -- its title is cut; the whole of it is searched
+      return { text = ("%s %s"):format(shown, item.prompt), line = shown, lofi = item, preview = preview }
     end, found or {}))
   end)
 end
@@ -28,7 +27,9 @@ local function config(source)
     title = source.prompt,
     -- live: the words go to the library; else what was fetched is filtered
     supports_live = source == sources.tracks,
-    format = "text",
+    format = function(item)
+      return { { item.line } }
+    end,
     preview = "preview",
     finder = function(_, ctx)
       return function(found)
@@ -52,8 +53,5 @@ local function config(source)
   }
 end
 
-M.lofi_tracks, M.lofi_presets = config(sources.tracks), config(sources.presets)
 local known = require("snacks").picker.sources
-known.lofi_tracks, known.lofi_presets = M.lofi_tracks, M.lofi_presets
-
-return M
+known.lofi_tracks, known.lofi_presets = config(sources.tracks), config(sources.presets)

@@ -28,11 +28,15 @@ local M = {}
 ---@field backend string
 ---@field model string
 ---@field component string
+---@field component_percent integer
 ---@field overall_percent integer
 ---@field bytes_downloaded integer
 ---@field bytes_total integer
 ---@field bytes_per_sec? number
 ---@field eta_sec? number
+---@field file_name string
+---@field files_completed integer
+---@field files_total integer
 
 --- What failed last, for as long as it is news.
 ---@class lofi.Problem
@@ -346,8 +350,8 @@ end
 ---@param status table
 function M.join(status)
   local now = status.playback or {}
-  if now.state == "playing" or now.state == "paused" then
-    set_playback(now.state, now)
+  if now.state == "playing" or now.state == "paused" or now.state == "waiting" then
+    set_playback(now.state == "playing" and "playing" or "paused", now) -- events tell of waiting as a pause, too
   end
   if status.sleep then
     apply.sleep_changed(status.sleep)

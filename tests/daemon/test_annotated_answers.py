@@ -2,6 +2,7 @@
 missing."""
 
 import pytest
+from support.fake_hub import FakeHub, musicgen_files
 from support.luacats import misfits, parse, read, read_folder
 from support.neovim import ROOT
 from support.raw_daemon import PUPPET, RawDaemon
@@ -23,6 +24,11 @@ ASKED = (
     ("track_waveform", {"track_id": "ID", "columns": 7}, "lofi.Waveform"),
     ("queue_status", {}, "lofi.Queue"),
     ("queue_move", {"job_id": "waits", "position": 1}, "lofi.Queue"),
+    (
+        "download_backend",
+        {"backend": "musicgen"},
+        "{ started: boolean, already_installed: boolean, backend: string, model: string, bytes_total: integer }",
+    ),
     ("get_backends", {}, "{ backends: lofi.Backend[], default_backend: string }"),
     ("play", {"track_id": "ID"}, PLAYS),
     ("seek", {"position_sec": 1.5}, PLAYS),
@@ -47,6 +53,8 @@ TOLD = {
     "playlist_changed": LIST,
     "radio_changed": RADIO,
     "focus_changed": FOCUS,
+    "download_progress": "lofi.Download",
+    "backend_status": "lofi.BackendStatus",
 }
 
 
@@ -61,7 +69,12 @@ def heard(tmp_path_factory, isolated_session):
     """(method, params, result) of everything in ASKED, and every notification that came meanwhile."""
     folder = tmp_path_factory.mktemp("answers")
     cards = SoundCards(folder, "speakers")
-    with RawDaemon(folder / "cache", PUPPET, "player.output=sounddevice", env=cards.env) as daemon:
+    with (
+        FakeHub({"facebook/musicgen-small": musicgen_files()}) as hub,
+        RawDaemon(
+            folder / "cache", PUPPET, "player.output=sounddevice", env=cards.env | {"HF_ENDPOINT": hub.url}
+        ) as daemon,
+    ):
         made = daemon.end_of(daemon.result("generate", {"prompt": "long", "seed": str(2**60)})["job_id"])["params"]
         daemon.result("generate", {"prompt": "deaf"})
         daemon.result("generate", {"prompt": "steps 1", "job_id": "waits"})
@@ -69,6 +82,7 @@ def heard(tmp_path_factory, isolated_session):
         for method, params, _ in ASKED:
             ready = {name: made["track_id"] if value == "ID" else value for name, value in params.items()}
             answers.append(daemon.result(method, ready))
+        daemon.wait(lambda m: m.get("method") == "backend_status" and m["params"]["status"] != "downloading")
         told = daemon.notifications()
     cards.close()
     return answers, told

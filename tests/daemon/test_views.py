@@ -34,6 +34,14 @@ def test_a_library_view_hears_of_every_change(daemon):
     assert told(daemon, lambda p: p["removed"] == [other["id"]])
 
 
+def test_several_are_deleted_at_once_and_told_once(daemon):
+    one, two = make(daemon, seed=1)["id"], make(daemon, seed=2)["id"]
+    assert daemon.result("cache_delete", {"track_ids": [one, two[:16], "f" * 64]}) == {"deleted": [one, two]}
+    assert told(daemon, lambda p: p["removed"])["removed"] == [one, two]
+    for params in ({}, {"track_id": one, "track_ids": [two]}):
+        assert daemon.error("cache_delete", params)["data"]["code"] == "INVALID_PARAMS"
+
+
 def test_a_file_that_is_gone_is_told_when_it_is_asked_for(daemon):
     track = make(daemon)
     Path(track["path"]).unlink()

@@ -326,7 +326,7 @@ def test_the_outline_rises_and_falls_with_the_sound(editor):
         groups[#groups + 1] = piece[2]
       end
       return groups
-    """) == ["LofiWave2", "LofiWave4", "LofiWave6"]
+    """) == ["LofiWave1", "LofiWave3", "LofiWave5"]
 
 
 def test_without_sound_play_says_so(shelf):
@@ -423,4 +423,14 @@ def test_ten_thousand_tracks(open_editor):
     editor.wait("vim.api.nvim_buf_line_count(0) == 10029")
     editor.type("u")
     editor.wait("vim.fn.getline('.'):find('no. 17', 1, true)")
+    assert_calm(editor)
+
+
+def test_from_the_command_line_window_it_says_what_to_do(editor):
+    editor.command("nnoremap K <Cmd>LofiLibrary<CR>")
+    editor.type("q:")
+    editor.wait("vim.fn.getcmdwintype() == ':'")
+    editor.type("K:q<CR>")
+    editor.wait(editor.messages)
+    assert editor.messages() == ["lofi: close the command-line window first."]
     assert_calm(editor)

@@ -23,9 +23,9 @@ def choosing(editor, row):
 @pytest.mark.parametrize(
     ("what", "row", "kind", "lines", "asked", "params"),
     [
-        ("tracks", 2, "lofi_track", ["rain 1     synth  1:30  ♥", "a 夜 long  synth  1:30"],
+        ("tracks", 2, "lofi_track", ["♥  rain 1     synth  1:30", "   a 夜 long  synth  1:30"],
          "play", {"track_id": f"{2:064x}"}),
-        ("playlist", 1, "lofi_playlist", ["rain 1  1:30  ⏸", "rain 2  1:30"], "play", {"track_id": f"{1:064x}"}),
+        ("playlist", 1, "lofi_playlist", ["⏸  rain 1  1:30", "   rain 2  1:30"], "play", {"track_id": f"{1:064x}"}),
         ("presets", 2, "lofi_preset", ["rainy-night  rain", "study        soft piano"],
          "radio_start", {"presets": ["study"]}),
         ("devices", 2, "lofi_device", ["the system's default  chosen", "Speakers              default"],

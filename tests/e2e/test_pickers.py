@@ -72,8 +72,8 @@ DETAILS = [
 @pytest.mark.parametrize(
     ("export", "row", "line", "asked", "params"),
     [
-        ("lofi", 1, "rain 1     synth  1:30  ♥", "play", {"track_id": f"{1:064x}"}),
-        ("tracks", 2, "a 夜 long  synth  1:30", "play", {"track_id": f"{2:064x}"}),
+        ("lofi", 1, "♥  rain 1     synth  1:30", "play", {"track_id": f"{1:064x}"}),
+        ("tracks", 2, "   a 夜 long  synth  1:30", "play", {"track_id": f"{2:064x}"}),
         ("presets", 2, "study        soft piano", "radio_start", {"presets": ["study"]}),
     ],
 )
@@ -84,7 +84,9 @@ def test_telescope_shows_and_does(open_editor, fake, export, row, line, asked, p
     editor.lua("require('telescope._extensions.lofi').exports[...]()", export)
     editor.wait("_G.seen.found")
     editor.lua("_G.seen.row = ...", row)
-    assert editor.lua("local e = _G.seen.entries[...] return { e.display, e.ordinal }", row) == [line, line]
+    display, ordinal = editor.lua("local e = _G.seen.entries[...] return { e.display, e.ordinal }", row)
+    assert display == line
+    assert ordinal.startswith(line)
     assert editor.lua("return { _G.seen.sorter, _G.seen.kept_mappings }") == ["sorter", True]
     editor.lua("_G.seen.select()")
     editor.wait(editor.messages)
@@ -98,6 +100,22 @@ def test_telescope_previews_what_is_known_of_a_track(open_editor, fake):
     editor.lua("require('telescope._extensions.lofi').exports.tracks()")
     editor.wait("_G.seen.found")
     assert editor.lua("return _G.seen.preview(1)") == DETAILS
+
+
+def test_the_whole_prompt_is_searched_where_the_line_shows_its_beginning(open_editor, fake):
+    long = "rain " * 20 + "and a cello"
+    editor = open_editor(fake(cache_list=[{"reply": {"tracks": [track(1, prompt=long)], "total": 1}}]).command)
+    editor.lua(TELESCOPE)
+    editor.lua("require('telescope._extensions.lofi').exports.tracks()")
+    editor.wait("_G.seen.found")
+    editor.lua(SNACKS)
+    editor.lua("require('lofi.snacks') _G.find('lofi_tracks', '')")
+    (item,) = editor.wait("_G.items")
+    display, ordinal = editor.lua("local e = _G.seen.entries[1] return { e.display, e.ordinal }")
+    assert "cello" not in display
+    assert "cello" not in item["line"]
+    assert "cello" in ordinal
+    assert "cello" in item["text"]
 
 
 def test_telescope_with_an_empty_library_says_so(open_editor, fake):
@@ -117,7 +135,11 @@ def test_snacks_finds_previews_and_plays_tracks(open_editor, fake):
     editor.lua("require('lofi.snacks') _G.find('lofi_tracks', 'rain')")
     items = editor.wait("_G.items")
     assert editor.lua("return _G.failed") is None
-    assert [item["text"] for item in items] == ["rain 1     synth  1:30  ♥", "a 夜 long  synth  1:30"]
+    look = "return _G.snacks.picker.sources.lofi_tracks.format(...)[1][1]"
+    assert [editor.lua(look, item) for item in items] == [
+        "♥  rain 1     synth  1:30",
+        "   a 夜 long  synth  1:30",
+    ]
     assert items[0]["preview"]["text"].splitlines() == DETAILS
     assert daemon.heard("cache_list")[0]["query"] == "rain"
     editor.lua("""

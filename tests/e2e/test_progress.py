@@ -359,8 +359,10 @@ def test_who_types_a_command_is_not_written_over_and_learns_of_the_end(open_edit
     task(editor, percent=10)
     editor.type(":echo 'mine")
     editor.wait_for_text(":echo 'mine")
-    editor.lua("_G.task:report({ percent = 40 }) _G.task:finish('it is there.', 'success')")
+    editor.lua("_G.task:report({ percent = 40 })")
+    editor.lua("_G.task:finish('it is there.', 'success')")
     assert editor.last_line().startswith(":echo 'mine")
+    assert [one for one in drawn(editor) if one.get("percent") == 40 or one["over"]] == []
     editor.type("<Esc>")
     editor.wait_for_text("it is there.")
     assert_calm(editor)
@@ -381,3 +383,22 @@ def test_ascii_draws_the_bar_without_blocks(open_editor):
     editor = open_editor(ascii=True, progress="cmdline")
     task(editor, percent=50)
     editor.wait_for_text("lofi 50% [######------] sad piano")
+
+
+def test_a_vim_notify_that_fails_swallows_nothing_that_is_said(open_editor):
+    editor = open_editor()
+    editor.lua("vim.notify = function() error('notify is broken') end")
+    task(editor)
+    editor.lua("_G.task:finish('it is not there.', 'failed')")
+    editor.wait_for_text("lofi: it is not there.")
+    assert_calm(editor)
+
+
+def test_snacks_is_given_messages_in_lines_that_it_does_not_cut(open_editor):
+    editor = open_editor()
+    add_plugins(editor, "snacks")
+    editor.lua("vim.notify = function(text) _G.said = text end")
+    editor.lua("require('lofi.message').say(('of many words '):rep(9))")
+    lines = editor.wait("_G.said").splitlines()
+    assert " ".join(lines) == "lofi: " + ("of many words " * 9).strip()
+    assert max(len(line) for line in lines) <= 36

@@ -155,9 +155,11 @@ def test_a_burst_of_progress_does_not_scroll_into_a_prompt(open_editor, fake, li
     editor = open_editor(fake(generate=[{"reply": accepted}, {"raw": burst}]).command)
     editor.command(f"set cmdheight={lines}")
     editor.command("LofiGenerate rain")
-    editor.wait_for_text("lofi 99%")
+    editor.wait("(require('lofi').status().jobs[1] or {}).percent == 99")
+    if lines:  # without a line of its own the next redraw of the statusline takes it away
+        editor.wait_for_text("lofi 99%")
     assert_calm(editor)
-    assert editor.text().count("lofi") == 1
+    assert editor.text().count("lofi") <= 1
 
 
 def test_the_log_is_bounded(open_editor, fake):

@@ -120,4 +120,4 @@ def test_no_private_place_is_an_error_with_the_way_around_it(tmp_path):
 def test_a_log_that_cannot_be_written_is_told(place, tmp_path):
     (tmp_path / "log").write_text("")
     told = look(place, tmp_path)[-1]
-    assert told.level == "warn" and "chown" in told.advice[0]
+    assert told.level == "warn" and "has to be a folder" in told.advice[0]

@@ -74,6 +74,11 @@ def test_a_device_that_plays_already_is_not_opened_again(tmp_path):
     assert "Plays through “Speakers”" in [f.text for f in look(tmp_path, playing="Speakers", probe=probe)]
 
 
+def test_a_library_that_was_chosen_and_finds_nothing_may_not_be_the_only_one(tmp_path):
+    assert "player.output" in problem(look(tmp_path, PlayerSettings(output="miniaudio"))).advice[0]
+    assert "player.output" not in problem(look(tmp_path)).advice[0]
+
+
 def test_sound_switched_off_is_no_problem(tmp_path):
     (found,) = look(tmp_path, PlayerSettings(output="none"))
     assert found.level == "info"

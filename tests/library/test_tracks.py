@@ -270,6 +270,13 @@ def test_delete_removes_file_row_and_mark(tracks, root):
     assert "not in the library" in refused(tracks.delete, kept.id).message
 
 
+def test_delete_all_passes_over_what_is_not_there(tracks, root):
+    one, two, three = (committed(tracks, seed) for seed in range(3))
+    assert tracks.delete_all([one.id[:16], "f" * 64, three.id, one.id]) == [one.id, three.id]
+    assert files(root) == [f"{two.id}.flac"]
+    assert ids(tracks, None, "newest", 10, 0) == [two.id]
+
+
 def test_clear_keeps_favourites_if_asked(tracks, root):
     kept, one, two = (committed(tracks, seed) for seed in range(3))
     tracks.set_favorite(kept.id, True)

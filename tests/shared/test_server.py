@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+from lofi_daemon import config
 from lofi_daemon.shared.hello import Hello, decode_welcome, encode
 
 ROUNDS = 10
@@ -236,6 +237,29 @@ def test_a_client_that_stops_reading_holds_up_nobody_and_is_cut_off(runtime):
                     time.sleep(0.05)
         assert "cut off a client that stopped reading" in runtime.log()
         assert pid_of(one) == server
+
+
+def test_the_config_file_of_the_first_client_is_the_servers(runtime):
+    file = config.config_file()
+    file.parent.mkdir(parents=True)
+    file.write_text('[presets.night-shift]\nprompt = "slow pads"\n\n[player]\nvolume = 11\n')
+    with runtime.bridge() as one:
+        assert "night-shift" in [preset["name"] for preset in one.result("presets_list")["presets"]]
+        findings = one.result("diagnose")["findings"]
+        told = [finding["text"] for finding in findings if finding["section"] == "Settings"]
+        assert told[0] == "~/.config/lofi.nvim/config.toml (read)"
+        assert [text for text in told if "player.volume" in text and "does not fit" in text]
+        assert (
+            len([text for text in notices(one) if "player.volume" in text]) == 1
+        )  # not by the server and for the client
+
+
+def test_a_server_does_not_find_itself_when_it_examines_itself(runtime):
+    with runtime.bridge() as one:
+        findings = one.result("diagnose")["findings"]
+        told = [finding["text"] for finding in findings if finding["section"] == "Shared daemon"]
+        assert len(told) == 2 and told[0].startswith("Clients meet it in")
+        assert len(runtime.servers()) == 1
 
 
 def test_a_client_that_only_asks_is_not_read_from(runtime):

@@ -10,6 +10,7 @@ import hashlib
 import json
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 COUNT = int(sys.argv[1])
@@ -41,7 +42,7 @@ def say(**message: object) -> None:
     sys.stdout.flush()
 
 
-def changed(*some: dict, removed: tuple[str, ...] = ()) -> None:
+def changed(*some: dict, removed: Sequence[str] = ()) -> None:
     say(method="library_changed", params={"changed": some, "removed": removed, "reset": False})
 
 
@@ -59,8 +60,8 @@ def answer(method: str, params: dict) -> tuple[object, list]:
     if method == "cache_get":
         return tracks[params["track_id"]], []
     if method == "cache_delete":
-        del tracks[params["track_id"]]
-        return {"deleted": params["track_id"]}, []
+        deleted = [ident for ident in params["track_ids"] if tracks.pop(ident, None)]
+        return {"deleted": deleted}, []
     if method == "track_favorite":
         tracks[params["track_id"]]["favorite"] = params["favorite"]
         return tracks[params["track_id"]], [tracks[params["track_id"]]]
@@ -72,4 +73,4 @@ for line in sys.stdin:
     result, new = answer(request["method"], request.get("params") or {})
     say(id=request["id"], result=result)
     if new or request["method"] == "cache_delete":
-        changed(*new, removed=(result["deleted"],) if request["method"] == "cache_delete" else ())
+        changed(*new, removed=result["deleted"] if request["method"] == "cache_delete" else ())

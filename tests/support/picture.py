@@ -37,6 +37,7 @@ _QUADRANTS = {
     "▞": "23",
     "▟": "234",
 }
+_STAND_INS = {"✅": "✔", "❌": "✘", "⚠️": "⚠"}  # the font has no emoji
 _SHADES = {"░": 0.25, "▒": 0.5, "▓": 0.75}
 
 
@@ -55,6 +56,7 @@ def draw(
     width, height = round(_font(size, False, False).getlength("M")), round(size * 1.25)
     image = Image.new("RGB", (len(cells[0]) * width, len(cells) * height))
     pen = ImageDraw.Draw(image)
+    written: list[tuple[Box, str, Mapping[str, Any], int, int]] = []
     for y, row in enumerate(cells):
         for x, (text, key) in enumerate(row):
             if not text and x:
@@ -66,7 +68,9 @@ def draw(
             cells_wide = 2 if x + 1 < len(row) and not row[x + 1][0] else 1
             box = (x * width, y * height, (x + cells_wide) * width, (y + 1) * height)
             pen.rectangle(_filled(box), fill=_rgb(paper))
-            _cell(pen, box, text, look, ink, paper, size)
+            written.append((box, text, look, ink, paper))
+    for cell in written:  # after all backgrounds: a letter may reach below its cell
+        _cell(pen, *cell, size)
     return image
 
 
@@ -79,7 +83,7 @@ def _cell(
         shape(pen, box, colour, _rgb(_between(paper, ink, _SHADES.get(text, 1.0))), line)
     elif text.strip():
         font = _font(size, bool(look.get("bold")), bool(look.get("italic")))
-        pen.text((left, top + round(size * 0.1)), text, font=font, fill=colour)
+        pen.text((left, top + round(size * 0.04)), _STAND_INS.get(text, text), font=font, fill=colour)
     below = bottom - line - max(1, size // 12)
     special = _rgb(look.get("special", ink))
     if any(look.get(name) for name in ("underline", "undercurl", "underdouble", "underdotted", "underdashed")):
@@ -99,7 +103,7 @@ def _shape(text: str) -> Shape | None:
         return lambda pen, box, ink, _, line: _lines(pen, box, ink, line, _ARMS[text])
     if text in _ARCS:
         return lambda pen, box, ink, _, line: _arc(pen, box, ink, line, *_ARCS[text])
-    if len(text) != 1 or not 0x2580 <= ord(text) <= 0x259F:
+    if text != "⏸" and (len(text) != 1 or not 0x2580 <= ord(text) <= 0x259F):
         return None
     parts = _blocks(text)
 
@@ -118,6 +122,8 @@ def _shape(text: str) -> Shape | None:
 def _blocks(text: str) -> list[tuple[float, float, float, float]]:
     """The rectangles of a block element, in parts of its cell."""
     code = ord(text)
+    if text == "⏸":  # which the font lacks
+        return [(0.15, 0.3, 0.4, 0.8), (0.6, 0.3, 0.85, 0.8)]
     if text in _QUADRANTS:
         corners = {"1": (0.0, 0.0), "2": (0.5, 0.0), "3": (0.0, 0.5), "4": (0.5, 0.5)}
         return [(x, y, x + 0.5, y + 0.5) for x, y in (corners[n] for n in _QUADRANTS[text])]

@@ -101,8 +101,10 @@ def _log(path: Path) -> Finding:
         with path.open("ab"):
             pass
     except OSError as error:
-        return _find(
-            "warn", f"Its log {shown(path)} cannot be written ({error.strerror}); errors lose their details",
-            (f"Make it yours: sudo chown -R $USER {shown(path.parent)}",),
-        )  # fmt: skip
+        folder = shown(path.parent)
+        step = f"See to {folder}: it has to be a folder that can be written"
+        if isinstance(error, PermissionError):
+            step = f"Make it yours: sudo chown -R $USER {folder}"
+        text = f"Its log {shown(path)} cannot be written ({error.strerror}); errors lose their details"
+        return _find("warn", text, (step,))
     return _find("ok", f"Its log: {shown(path)}")

@@ -6,6 +6,7 @@ import platform
 import sys
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 from .. import __version__
 from .child import Run, run
@@ -27,7 +28,7 @@ _find = partial(Finding, "Python")
 
 
 def look(installation: Installation, within_sec: float, ask: Run = run) -> Iterator[Finding]:
-    yield _find("ok", f"Python {platform.python_version()} at {sys.executable}")
+    yield _find("ok", f"Python {platform.python_version()} at {shown(Path(sys.executable))}")
     source = f", from {shown(installation.root)}" if installation.root else ""
     yield _find("ok", f"lofi {__version__}{source}")
     # In a child, because a broken native library may take its process along.

@@ -84,6 +84,8 @@ def _device(settings: PlayerSettings, probe: Callable[[str], Probe], machine: Ma
         yield _find("ok", f"Device: “{name}”{more}, through {_LIBRARIES[kind]}")
         return
     why, steps = explain(machine)
+    if settings.output != "auto":
+        steps = ('Let every library try: player.output = "auto"', *steps)
     yield _find("warn", f"Nothing can be played: {why}. {' '.join(reasons)}", (*steps, _ALL_THE_SAME))
 
 

@@ -117,6 +117,9 @@ class Library:
     async def delete(self, prefix: str) -> str:
         return await self._run(self._tracks.delete, prefix)
 
+    async def delete_all(self, prefixes: Sequence[str]) -> list[str]:
+        return await self._run(self._tracks.delete_all, prefixes)
+
     async def clear(self, keep_favorites: bool) -> tuple[int, int]:
         return await self._run(self._tracks.clear, keep_favorites)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import msgspec
@@ -160,6 +160,20 @@ class Tracks:
         row = self._row(prefix)
         self._remove([Entry(row.id, row.file, row.bytes)])
         return row.id
+
+    def delete_all(self, prefixes: Sequence[str]) -> list[str]:
+        """Remove those of these tracks that are there, in one go; their ids. Raises CACHE_WRITE_ERROR."""
+        rows: dict[str, Row] = {}
+        for prefix in prefixes:
+            try:
+                row = self._row(prefix)
+            except LofiError as error:
+                if error.name != "INVALID_TRACK_ID":
+                    raise
+            else:
+                rows[row.id] = row
+        self._remove([Entry(row.id, row.file, row.bytes) for row in rows.values()])
+        return list(rows)
 
     def clear(self, keep_favorites: bool) -> tuple[int, int]:
         """Remove all tracks; how many and how many bytes. Raises CACHE_WRITE_ERROR."""

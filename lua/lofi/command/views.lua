@@ -6,7 +6,9 @@ local words = require("lofi.command.words")
 local function view(name)
   return {
     run = function(args)
-      if words.takes_nothing(name, args) then
+      if vim.fn.getcmdwintype() ~= "" then -- Neovim opens no window from there
+        words.say("close the command-line window first.", words.WARN)
+      elseif words.takes_nothing(name, args) then
         require("lofi." .. name).open()
       end
     end,

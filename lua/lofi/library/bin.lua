@@ -3,6 +3,8 @@ local message = require("lofi.message")
 
 local M = {}
 
+local SHORT = 16 -- digits of an id that no other track has
+
 local taken = {} ---@type string[][] ids of what was deleted at once, the last ones last
 local held = {} ---@type table<string, true>
 
@@ -52,39 +54,38 @@ local function tracks(count)
   return count == 1 and "1 track" or count .. " tracks"
 end
 
+---@return string[] ids
+local function empty()
+  local ids = vim.tbl_keys(held)
+  taken, held = {}, {}
+  return ids
+end
+
 --- Delete for good, and say how many.
 ---@param kept fun() called when some could not be deleted
 function M.carry_out(kept)
-  local ids = vim.tbl_keys(held)
-  taken, held = {}, {}
-  local waiting, failed, problem = #ids, 0, nil ---@type integer, integer, lofi.Error?
-  for _, id in ipairs(ids) do
-    require("lofi").request("cache_delete", { track_id = id }, function(err)
-      waiting = waiting - 1
-      if err and err.code ~= "INVALID_TRACK_ID" then -- that one was gone already
-        problem = err
-        failed = failed + 1
-      end
-      if waiting > 0 then
-        return
-      end
-      if problem then
-        local text = "%s deleted, %d could not be: %s"
-        message.say(text:format(tracks(#ids - failed), failed, problem.message), vim.log.levels.ERROR)
-        kept()
-      else
-        message.say(("%s deleted"):format(tracks(#ids)))
-      end
-    end)
+  local ids = empty()
+  if #ids == 0 then
+    return
   end
+  require("lofi").request("cache_delete", { track_ids = ids }, function(err, result)
+    if err then
+      message.say("not everything was deleted. " .. err.message, vim.log.levels.ERROR)
+      kept()
+    else
+      message.say(("%s deleted"):format(tracks(#result.deleted)))
+    end
+  end)
 end
 
---- The editor leaves: the requests are written, and nobody is left to hear of them.
+--- The editor leaves: the request is written, and nobody is left to hear of it. Nobody sends the rest either of what
+--- the pipe does not take at once (64 KiB), so that the ids are short.
 function M.leave()
-  local ids = vim.tbl_keys(held)
-  taken, held = {}, {}
-  for _, id in ipairs(ids) do
-    require("lofi").request("cache_delete", { track_id = id }, function() end)
+  local ids = vim.tbl_map(function(id)
+    return id:sub(1, SHORT)
+  end, empty())
+  if #ids > 0 then
+    require("lofi").request("cache_delete", { track_ids = ids }, function() end)
   end
 end
 

@@ -38,16 +38,13 @@ local function text_width()
   return frame.width(MAX_WIDTH) - 2
 end
 
---- Where it plays: a bar and a clock; only the length where it does not.
+--- Where it plays: a bar and a clock, at the beginning where it does not.
 ---@param track lofi.Track
 ---@return lofi.ui.Row
 local function place(track)
   local length = time.clock(track.duration_sec)
   local playback = playback_of(track.id)
-  if not playback then
-    return { { " " .. length, "LofiTime" } }
-  end
-  local position = state.position()
+  local position = playback and state.position() or 0
   local clock = ("%s / %s"):format(time.clock(position), length)
   local share = position / math.max(track.duration_sec, 0.001)
   local text, done = bar.draw(share, math.max(3, text_width() - #clock - 2))
@@ -55,7 +52,7 @@ local function place(track)
     { " " },
     { text:sub(1, done), "LofiBarDone" },
     { text:sub(done + 1), "LofiBarRest" },
-    { "  " .. clock, playback == "playing" and "LofiPlaying" or "LofiPaused" },
+    { "  " .. clock, playback == "playing" and "LofiPlaying" or playback and "LofiPaused" or "LofiTime" },
   }
 end
 

@@ -105,15 +105,12 @@ function View:title()
     table.insert(parts, "out of date, R asks again")
   end
   if bin.count() > 0 then
-    table.insert(parts, ("%d deleted: u brings back, :w or closing deletes for good"):format(bin.count()))
+    table.insert(parts, ("%d deleted: u brings back, closing is for good"):format(bin.count()))
   end
-  table.insert(parts, "g? lists the keys")
-  local text = " " .. table.concat(parts, " · ")
-  if require("lofi.config").current.ascii then
-    text = text:gsub("·", "-")
-  end
+  local dot = require("lofi.config").current.ascii and " - " or " · "
+  local text = " " .. table.concat(parts, dot) .. "%<" .. dot .. "g? lists the keys" -- the end may be cut
   for _, window in ipairs(vim.fn.win_findbuf(self.surface.buffer)) do
-    vim.api.nvim_set_option_value("winbar", (text:gsub("%%", "%%%%")), { win = window, scope = "local" })
+    vim.api.nvim_set_option_value("winbar", text, { win = window, scope = "local" })
   end
 end
 
@@ -134,7 +131,9 @@ function View:go_back(places)
   for window, was in pairs(places) do
     local line = self:line(was.id)
     if line then
-      was.view.topline = math.max(1, was.view.topline + line + 1 - was.view.lnum)
+      if was.view.topline > 1 then -- at the top, what comes is to be seen
+        was.view.topline = math.max(1, was.view.topline + line + 1 - was.view.lnum)
+      end
       was.view.lnum = line + 1
     end
     vim.api.nvim_win_call(window, function()

@@ -11,12 +11,6 @@ local UP, DOWN = 4, 2
 --- The least span of tones that the colours are spread over: in a track of one colour they would show noise.
 local MIN_SPAN = 0.15
 
----@class lofi.library.Waveform the reply to `track_waveform`
----@field columns integer
----@field peaks number[] 0–1
----@field levels number[] 0–1
----@field tones number[] 0 dark … 1 bright
-
 ---@class lofi.library.Glyphs
 ---@field rising string[] a cell filled from below, by parts of it, from nothing to full
 ---@field falling { [1]: number, [2]: string }[] a cell filled from above: up to this share, this character
@@ -104,7 +98,7 @@ local function line(heights, glyph, groups)
 end
 
 --- The lines of the outline, a character a column.
----@param wave lofi.library.Waveform
+---@param wave lofi.Waveform
 ---@return lofi.ui.Row[]
 function M.draw(wave)
   local groups, lines = colours(smooth(wave.tones)), {}

@@ -115,6 +115,14 @@
 ---@field default boolean
 ---@field message? string what went wrong
 
+--- What `backend_status` tells.
+---@class lofi.BackendStatus
+---@field backend string
+---@field status "ready"|"not_installed"|"downloading"|"loading"|"error"
+---@field model string
+---@field weights "absent"|"partial"|"downloading"|"ready"|"error" of that model
+---@field message? string
+
 ---@class lofi.PlaylistEntry
 ---@field track_id string
 ---@field prompt string

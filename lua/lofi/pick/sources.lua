@@ -25,10 +25,11 @@ local function run(line)
   require("lofi.command").run(line)
 end
 
+--- Pickers are narrower than the screen.
 ---@param prompt string
 ---@return string
 local function title(prompt)
-  local width = math.max(16, math.min(60, vim.o.columns - 40))
+  local width = math.max(12, math.min(52, math.floor(vim.o.columns * 0.45)))
   return message.cut((vim.trim(prompt):gsub("[%s%c]+", " ")), width)
 end
 
@@ -79,7 +80,7 @@ local tracks = {
   end,
   cells = function(track)
     local heart = track.favorite and config.current["icons.favorite"] or ""
-    return { title(track.prompt), track.backend, time.clock(track.duration_sec), heart }
+    return { heart, title(track.prompt), track.backend, time.clock(track.duration_sec) }
   end,
   details = function(track)
     local lines = { (track.prompt:gsub("[%s%c]+", " ")), "" }
@@ -116,7 +117,7 @@ local playlist = {
   cells = function(entry)
     local now = state.current.playback
     local icon = now.track_id == entry.track_id and config.current["icons." .. now.state] or ""
-    return { title(entry.prompt), time.clock(entry.duration_sec), icon }
+    return { icon, title(entry.prompt), time.clock(entry.duration_sec) }
   end,
   details = function(entry)
     return { entry.prompt, "", time.clock(entry.duration_sec), entry.track_id:sub(1, 12) }

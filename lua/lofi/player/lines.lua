@@ -140,16 +140,10 @@ local function place(out)
   out.place = { row = #out.rows, first = LABEL + 1, columns = columns }
 end
 
+--- No two bars in neighbouring lines: they would run into one.
 ---@param out lofi.player.Writer
 ---@param model lofi.player.Model
 local function settings(out, model)
-  local level = state.current.volume
-  if level then
-    local columns = math.min(VOLUME_BAR, out.width - LABEL - 7)
-    local done, rest = bar_pieces(level, columns)
-    add(out, "Volume", done, rest, { (" %d %%"):format(math.floor(level * 100 + 0.5)) })
-    out.volume = { row = #out.rows, first = LABEL + 1, columns = columns }
-  end
   local modes = {} ---@type string[]
   local playlist, told = state.current.playlist, model.told
   if playlist then
@@ -163,6 +157,13 @@ local function settings(out, model)
   end
   if #modes > 0 then
     add_text(out, "Modes", table.concat(modes, ", "))
+  end
+  local level = state.current.volume
+  if level then
+    local columns = math.min(VOLUME_BAR, out.width - LABEL - 7)
+    local done, rest = bar_pieces(level, columns)
+    add(out, "Volume", done, rest, { (" %d %%"):format(math.floor(level * 100 + 0.5)) })
+    out.volume = { row = #out.rows, first = LABEL + 1, columns = columns }
   end
 end
 
@@ -208,11 +209,11 @@ local function making(out)
   local eta = job.eta_sec and (", %s left"):format(time.clock(math.ceil(job.eta_sec))) or ""
   local notes = (" %d %%%s"):format(job.percent, eta)
   local done, rest = bar_pieces(job.percent / 100, math.min(VOLUME_BAR, out.width - LABEL - 17))
-  add(out, "Making", done, rest, { notes })
   local waiting = state.current.waiting or 0
   local tail = waiting > 0 and (", %d waiting"):format(waiting) or ""
   local room = out.width - LABEL - 1 - #tail
-  add(out, "", { vim.trim(rows.fit(job.prompt, room)), "LofiGenerating" }, { tail, "LofiMuted" })
+  add(out, "Making", { vim.trim(rows.fit(job.prompt, room)), "LofiGenerating" }, { tail, "LofiMuted" })
+  add(out, "", done, rest, { notes })
 end
 
 --- Positions in the playlist of what comes, in order.

@@ -64,15 +64,13 @@ local function show(job)
   end
 end
 
---- The daemon took a job that has to wait. The last line has no room for what does not happen yet: one message there.
----@param job_id string
----@param ahead integer
-function M.queued(job_id, ahead)
-  local sink = sinks.choose()
-  local job = state.job(job_id)
-  if sink.name == "cmdline" then
-    message.say(("queued, %d ahead of it."):format(ahead))
-  elseif sink.name ~= "none" and job then
+--- The daemon took a job: its entry begins. The last line has no room for one that waits, but for a message.
+---@param reply { job_id: string, status: string, position?: integer }
+function M.accepted(reply)
+  local job = state.job(reply.job_id)
+  if reply.status == "queued" and M.sink() == "cmdline" then
+    message.say(("queued, %d ahead of it."):format(reply.position))
+  elseif job then
     show(job)
   end
 end

@@ -1,4 +1,5 @@
 --- nvim-notify, or noice in front of it: a notification that takes the place of the one before.
+local message = require("lofi.message")
 local words = require("lofi.progress.words")
 
 ---@class lofi.progress.Notification
@@ -9,8 +10,6 @@ local words = require("lofi.progress.words")
 local M = { name = "notify", needs = "nvim-notify" }
 
 local LAST_MS = 5000 -- nvim-notify's own default; `false` would be taken over from the entry that is replaced
-
-local MAX_COLUMNS, EDGES = 60, 8 -- its windows cut what is wider than the screen
 
 --- noice took vim.notify() over. It hands what it is given to nvim-notify, whose records it stands in for.
 ---@return boolean
@@ -43,7 +42,7 @@ function M.show(entry, view)
   if running then
     timeout = false
   end
-  local text = words.wrap(words.body(view), math.min(MAX_COLUMNS, vim.o.columns - EDGES))
+  local text = message.wrap(words.body(view), message.corner()) -- its windows are not wider than the screen
   local record = send(text, words.level(view), {
     title = "lofi: " .. view.title,
     replace = not entry.closed and entry.record or nil,

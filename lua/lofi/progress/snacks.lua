@@ -1,10 +1,9 @@
 --- snacks.notifier: a notification is replaced by the next of its id.
+local message = require("lofi.message")
 local words = require("lofi.progress.words")
 
 ---@type lofi.progress.Sink
 local M = { name = "snacks", needs = "snacks.nvim" }
-
-local WIDTH_SHARE, MIN_COLUMNS, EDGES = 0.4, 40, 4 -- of its windows, which cut longer lines
 
 local count = 0
 
@@ -30,8 +29,7 @@ function M.show(id, view)
   if view.status == "running" then
     keep = false -- no timeout; the end has the user's own
   end
-  local columns = math.max(math.floor(vim.o.columns * WIDTH_SHARE), MIN_COLUMNS) - EDGES
-  require("snacks").notifier.notify(words.wrap(words.body(view), columns), words.level(view), {
+  require("snacks").notifier.notify(message.wrap(words.body(view), message.corner()), words.level(view), {
     id = id,
     title = "lofi: " .. view.title,
     timeout = keep,

@@ -4,7 +4,7 @@ local config = require("lofi.config")
 
 local M = {}
 
-local BAR_COLUMNS = 14
+local LINE_COLUMNS, CORNER_COLUMNS = 14, 10 -- of bars
 
 ---@param text string
 ---@return string
@@ -12,11 +12,18 @@ function M.quoted(text)
   return config.current.ascii and ('"%s"'):format(text) or ("“%s”"):format(text)
 end
 
---- " 45% ██████▎░░░░░░░", or nil where nobody knows how far it is.
+---@param view lofi.progress.View
+---@param columns integer of the bar
+---@return string? text nil where nobody knows how far it is
+local function percent(view, columns)
+  return view.percent and ("%2d%% %s"):format(view.percent, (bar.draw(view.percent / 100, columns)))
+end
+
+--- What stands before the title in a line: " 45% ██████▎░░░░░░░".
 ---@param view lofi.progress.View
 ---@return string?
 function M.percent(view)
-  return view.percent and ("%2d%% %s"):format(view.percent, (bar.draw(view.percent / 100, BAR_COLUMNS)))
+  return percent(view, LINE_COLUMNS)
 end
 
 --- What goes below a title: bar and notes, at the end the sentence.
@@ -25,30 +32,12 @@ end
 function M.body(view)
   local parts = {}
   if view.status == "running" then
-    table.insert(parts, M.percent(view))
+    table.insert(parts, percent(view, CORNER_COLUMNS))
   end
   if view.message ~= "" then
     table.insert(parts, view.message)
   end
   return #parts > 0 and table.concat(parts, "  ") or "…"
-end
-
---- `text` in lines of at most `columns` where words allow it, for windows that cut what is too long.
----@param text string
----@param columns integer
----@return string
-function M.wrap(text, columns)
-  local lines, line = {}, ""
-  for word in text:gmatch("%S+") do
-    local longer = line == "" and word or line .. " " .. word
-    if line ~= "" and vim.fn.strdisplaywidth(longer) > columns then
-      table.insert(lines, line)
-      longer = word
-    end
-    line = longer
-  end
-  table.insert(lines, line)
-  return table.concat(lines, "\n")
 end
 
 --- The end in one line.

@@ -10,8 +10,8 @@ local function finder(source, items)
   return require("telescope.finders").new_table({
     results = items,
     entry_maker = function(item)
-      local text = line(item)
-      return { value = item, display = text, ordinal = text }
+      local shown = line(item) -- its title is cut; the whole of it is searched
+      return { value = item, display = shown, ordinal = ("%s %s"):format(shown, item.prompt) }
     end,
   })
 end
@@ -26,7 +26,6 @@ local function open(source, opts, items)
     finder = finder(source, items),
     sorter = require("telescope.config").values.generic_sorter(opts),
     previewer = require("telescope.previewers").new_buffer_previewer({
-      title = "lofi",
       define_preview = function(self, entry)
         vim.api.nvim_buf_set_lines(self.state.bufnr, 0, -1, false, source.details(entry.value))
       end,
@@ -48,13 +47,13 @@ end
 local function picker(source)
   return function(opts)
     opts = opts or {}
-    local show = pick.or_say(source, opts.query, function(items)
+    local function show(items)
       open(source, opts, items)
-    end)
-    source.fetch(opts.query or "", show)
+    end
+    source.fetch(opts.query or "", pick.or_say(source, opts.query, show))
   end
 end
 
-local tracks, presets = picker(sources.tracks), picker(sources.presets)
-local exports = { lofi = tracks, tracks = tracks, presets = presets }
+local tracks = picker(sources.tracks)
+local exports = { lofi = tracks, tracks = tracks, presets = picker(sources.presets) }
 return require("telescope").register_extension({ exports = exports })

@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from ...errors import LofiError
 from ...library.room import Library
 from ...model import AudioFormat
 from ..wire import Later
@@ -14,10 +15,16 @@ from .table import NoParams, Table
 
 MAX_PAGE = 200
 MAX_COLUMNS = 500
+MAX_DELETED = 10_000
 
 
 class TrackParams(Struct, frozen=True, forbid_unknown_fields=True):
     track_id: str
+
+
+class DeleteParams(Struct, frozen=True, forbid_unknown_fields=True):
+    track_id: str | None = None
+    track_ids: Annotated[tuple[str, ...], Meta(max_length=MAX_DELETED)] | None = None
 
 
 class ListParams(Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,8 +64,13 @@ def add(table: Table, library: Library) -> None:
     async def cache_get(params: TrackParams) -> object:
         return await library.get(params.track_id)
 
-    @table.method("cache_delete", TrackParams)
-    async def cache_delete(params: TrackParams) -> object:
+    @table.method("cache_delete", DeleteParams)
+    async def cache_delete(params: DeleteParams) -> object:
+        if (params.track_id is None) == (params.track_ids is None):
+            raise LofiError("INVALID_PARAMS", "Give either track_id or track_ids.", field="track_id")
+        if params.track_ids is not None:
+            return {"deleted": await library.delete_all(params.track_ids)}
+        assert params.track_id is not None
         return {"deleted": await library.delete(params.track_id)}
 
     @table.method("cache_clear", ClearParams)
