@@ -95,6 +95,12 @@ class Settings(Struct, frozen=True):
         return self.cache_root / "ace-step"
 
     @property
+    def latent_root(self) -> Path:
+        if self.latent_dir:
+            return Path(self.latent_dir).expanduser().absolute()
+        return self.cache_root / "latents"
+
+    @property
     def max_cache_bytes(self) -> int | None:
         """None = no limit (``cache.max_mb = 0``)."""
         return self.cache.max_mb * 1_000_000 or None

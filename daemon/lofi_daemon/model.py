@@ -100,6 +100,43 @@ class Track(Struct, frozen=True, kw_only=True):
     favorite: bool = False
 
 
+class LatentRecord(Struct, frozen=True, kw_only=True):
+    """What a job's stage left in latent space, for the whole batch: one file a record.
+
+    ``path`` is absolute on the wire and empty inside the file. ``shape`` and ``dtype`` ("float32") are those of x0, or
+    of x_t after ``checkpoint_step`` where ``is_checkpoint``. ``schedule`` holds the timesteps, the terminal 0 included.
+    ``pipeline_id`` is the job of several stages that it belongs to.
+    """
+
+    id: str  # UUID, lower case
+    path: str = ""
+    shape: tuple[int, ...]
+    dtype: str
+    model_variant: str
+    stage_type: StageType
+    is_checkpoint: bool = False
+    checkpoint_step: int | None = None
+    total_steps: int
+    schedule: tuple[float, ...] = ()
+    params: StageParams
+    lm_metadata: dict[str, object] | None = None
+    batch_size: int
+    created_at: str  # ISO 8601, UTC
+    pinned: bool = False
+    pipeline_id: str | None = None
+    stage_index: int = 0
+
+
+class LatentFile(Struct, frozen=True):
+    """A record whose ``path`` is that of a file, and the SHA-256 that this file must have.
+
+    From the worker, of a file it has made: the path is a name inside the job's staging folder.
+    """
+
+    record: LatentRecord
+    sha256: str
+
+
 def canonical_seed(seed: int) -> Seed:
     """The one form of ``seed`` (see ``Seed``)."""
     return seed if seed <= MAX_JSON_INT else str(seed)

@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace, context: Context) -> int:
 
     settings = config.load(context.settings).settings
     terminal, root = context.terminal, settings.cache_root
-    tracks = Tracks(root, max_bytes=settings.max_cache_bytes)
+    tracks = Tracks(root, max_bytes=settings.max_cache_bytes, latent_dir=settings.latent_root)
     try:
         report = tracks.rebuild()
         notices = tracks.take_notices()

@@ -1,4 +1,4 @@
-"""The index: one SQLite table of the tracks, and the questions asked of it.
+"""The index: one SQLite table of the tracks (another of the latents), and the questions asked of it.
 
 WAL with synchronous=FULL: readers never wait for the writer, several daemons may share it, and a row that was
 acknowledged survives a power cut (3 ms a write).
@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -18,8 +18,9 @@ from msgspec import Struct
 from ..errors import LofiError
 from ..model import Track
 from .durable import write_error
+from .latents.table import LatentTable
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION_ID = 0x6C6F6669  # "lofi"
 BUSY_TIMEOUT_SEC = 10.0
 
@@ -43,6 +44,22 @@ _MIGRATIONS = (
     CREATE INDEX tracks_by_use ON tracks (last_used);
     CREATE INDEX tracks_by_favorite ON tracks (favorite, created_at);
     CREATE INDEX tracks_to_evict ON tracks (favorite, last_used, bytes);
+    """,
+    # to version 2: latents. ``latent`` and ``checkpoint`` are the ids a track points to.
+    """
+    CREATE TABLE latents (
+        id TEXT PRIMARY KEY,
+        bytes INTEGER NOT NULL,
+        sha256 TEXT NOT NULL,
+        created REAL NOT NULL,
+        pinned INTEGER NOT NULL,
+        record TEXT NOT NULL
+    );
+    CREATE INDEX latents_by_created ON latents (created);
+    ALTER TABLE tracks ADD COLUMN latent TEXT;
+    ALTER TABLE tracks ADD COLUMN checkpoint TEXT;
+    CREATE INDEX tracks_by_latent ON tracks (latent) WHERE latent IS NOT NULL;
+    CREATE INDEX tracks_by_checkpoint ON tracks (checkpoint) WHERE checkpoint IS NOT NULL;
     """,
 )
 
@@ -108,6 +125,7 @@ class Index:
         with self._named():
             self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_SEC, isolation_level=None)
         self._version = 0
+        self.latents = LatentTable(self._db, self._named, self._transaction)
         try:
             with self._named():
                 self._prepare()
@@ -139,16 +157,18 @@ class Index:
         """Add or replace, all or none."""
         values = [
             (row.id, row.file, row.bytes, _words(row.track), row.track.duration_sec, row.track.created_at,
-             row.last_used, row.favorite, msgspec.json.encode(row.track).decode())
+             row.last_used, row.favorite, msgspec.json.encode(row.track).decode(), row.track.latent_id or None,
+             row.track.latent_checkpoint_id or None)
             for row in rows if row.track is not None
         ]  # fmt: skip
         with self._transaction():
             self._db.executemany(
-                "INSERT INTO tracks (id, file, bytes, words, duration_sec, created_at, last_used, favorite, track)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+                "INSERT INTO tracks (id, file, bytes, words, duration_sec, created_at, last_used, favorite, track,"
+                " latent, checkpoint) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
                 " file = excluded.file, bytes = excluded.bytes, words = excluded.words,"
                 " duration_sec = excluded.duration_sec, created_at = excluded.created_at,"
-                " last_used = excluded.last_used, favorite = excluded.favorite, track = excluded.track",
+                " last_used = excluded.last_used, favorite = excluded.favorite, track = excluded.track,"
+                " latent = excluded.latent, checkpoint = excluded.checkpoint",
                 values,
             )
 
@@ -176,6 +196,14 @@ class Index:
     def starting_with(self, prefix: str, limit: int) -> list[Row]:
         """The first ``limit`` rows whose id starts with the lower-case hex digits ``prefix``."""
         return self._rows("WHERE id >= ? AND id < ? ORDER BY id LIMIT ?", (prefix, prefix + "g", limit))
+
+    def pointing_to(self, latent_ids: Collection[str]) -> list[Row]:
+        """The tracks that point to any of these latents."""
+        rows: dict[str, Row] = {}
+        for latent_id in latent_ids:
+            for row in self._rows("WHERE latent = ? OR checkpoint = ?", (latent_id, latent_id)):
+                rows[row.id] = row
+        return list(rows.values())
 
     def page(self, words: tuple[str, ...], sort: str, limit: int, offset: int) -> tuple[list[Row], int]:
         """Rows that hold every one of the casefolded ``words``, in the order ``sort``; how many there are in all."""
@@ -246,7 +274,10 @@ class Index:
                 f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number + 1}; COMMIT;"
             )
         try:
-            db.execute("SELECT id, file, bytes, words, last_used, favorite, track FROM tracks LIMIT 0")
+            db.execute(
+                "SELECT id, file, bytes, words, last_used, favorite, track, latent, checkpoint FROM tracks LIMIT 0"
+            )
+            db.execute("SELECT id, bytes, sha256, created, pinned, record FROM latents LIMIT 0")
         except sqlite3.OperationalError as error:
             raise BrokenIndexError(str(error)) from error
 

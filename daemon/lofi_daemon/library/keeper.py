@@ -10,6 +10,7 @@ from typing import TypeVar
 from ..errors import LofiError
 from .durable import named_errors
 from .index import BrokenIndexError, Index
+from .latents import adopt
 from .layout import Layout
 from .lock import FileLock
 from .reindex import ReindexReport, reconcile
@@ -89,6 +90,7 @@ class IndexKeeper:
     def _open(self) -> tuple[Index, ReindexReport]:
         index = Index(self._layout.index)
         try:
+            adopt.reconcile(self._layout, index, self._clock())
             return index, reconcile(self._layout, index, self._clock())
         except BaseException:
             index.close()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from ..audio.files import FORMATS
 from ..errors import LofiError
@@ -21,6 +21,8 @@ from .eviction import to_evict
 from .export import export_file
 from .index import SORTS, Entry, Row
 from .keeper import IndexKeeper
+from .latents import adopt
+from .latents.store import Latents
 from .layout import Layout
 from .lock import FileLock
 from .staging import Staging
@@ -51,17 +53,25 @@ class Tracks:
 
     Synchronous; every call comes from one thread, which opens the index on the first one. Nothing touches the disk
     before that. Where ``root`` cannot be written each call raises CACHE_WRITE_ERROR, until it can. ``clock`` gives
-    seconds since the epoch.
+    seconds since the epoch. ``latents`` is the store of the latents that tracks point to, in ``latent_dir``.
     """
 
-    def __init__(self, root: Path, *, max_bytes: int | None = None, clock: Callable[[], float] = time.time) -> None:
-        self._layout = Layout(root)
+    def __init__(
+        self,
+        root: Path,
+        *,
+        max_bytes: int | None = None,
+        clock: Callable[[], float] = time.time,
+        latent_dir: Path | None = None,
+    ) -> None:
+        self._layout = Layout(root, latent_dir)
         self._max_bytes = max_bytes
         self._clock = clock
         self._lock = FileLock(self._layout.lock)
         self._staging = Staging(self._layout.staging)
         self._changes = Changes()
         self._index = IndexKeeper(self._layout, self._lock, clock, self._staging.sweep, self._changes.reset)
+        self.latents = Latents(self._layout, self._lock, self._index, clock, self._lost_latents)
         self._newest = ""
 
     def commit(self, track: Track, staged: Path) -> Track:
@@ -153,7 +163,7 @@ class Tracks:
             raise _out_of_range("query", f"at most {MAX_QUERY} characters long", len(query))
         words = tuple((query or "").casefold().split())
         rows, total = self._index.ask(lambda index: index.page(words, sort, limit, offset))
-        return [self._public(row) for row in rows if row.track is not None], total
+        return self._all_public(rows), total
 
     def delete(self, prefix: str) -> str:
         """Remove the track; its id. Raises INVALID_TRACK_ID, CACHE_WRITE_ERROR."""
@@ -238,6 +248,7 @@ class Tracks:
         """See ``reindex.reindex``."""
         self._index.opened()
         with self._lock:
+            self._index.ask(lambda index: adopt.rebuild(self._layout, index, self._clock()))
             report = self._index.ask(lambda index: reindex.rebuild(self._layout, index, self._clock()))
         if report.added or report.updated or report.dropped:
             self._changes.reset()
@@ -282,8 +293,25 @@ class Tracks:
             raise write_error(error, path) from error
 
     def _public(self, row: Row) -> Track:
-        assert row.track is not None
-        return msgspec.structs.replace(row.track, path=str(self._layout.root / row.file), favorite=row.favorite)
+        return self._all_public([row])[0]
+
+    def _all_public(self, rows: list[Row]) -> list[Track]:
+        """The tracks of those rows that can be read. They point to the latents that are there: the file says what was
+        made with it, which may have gone since."""
+        tracks = [(row, row.track) for row in rows if row.track is not None]
+        named = {name for _, track in tracks for name in (track.latent_id, track.latent_checkpoint_id) if name}
+        there = self._index.ask(lambda index: index.latents.known(named)) if named else set()
+        return [
+            msgspec.structs.replace(
+                track, path=str(self._layout.root / row.file), favorite=row.favorite, **_pointers(track, there)
+            )
+            for row, track in tracks
+        ]
+
+    def _lost_latents(self, latent_ids: Collection[str]) -> None:
+        rows = self._index.ask(lambda index: index.pointing_to(latent_ids))
+        for track in self._all_public(rows):
+            self._changes.came(track)
 
     def _forget(self, ids: list[str]) -> None:
         self._index.ask(lambda index: index.drop(ids))
@@ -306,6 +334,16 @@ class Tracks:
                         flush_folder(folder)
             finally:
                 self._forget(gone)
+
+
+def _pointers(track: Track, there: Collection[str]) -> dict[str, UnsetType]:
+    """What of ``track`` has to be unset."""
+    gone: dict[str, UnsetType] = {}
+    if track.latent_id not in there:
+        gone |= {"latent_id": UNSET, "latent_index": UNSET}
+    if track.latent_checkpoint_id not in there:
+        gone |= {"latent_checkpoint_id": UNSET, "checkpoint_step": UNSET}
+    return gone
 
 
 def _unknown(what: str, why: str) -> LofiError:
