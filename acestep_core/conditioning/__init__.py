@@ -1,0 +1,1 @@
+"""What is told to the model, in words and in frames, and what is done with frames afterwards."""
