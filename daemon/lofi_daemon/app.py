@@ -15,8 +15,9 @@ from .engine.host import WORKER, EngineHost, worker_environment
 from .engine.link import FromWorker, Notice, Started
 from .errors import LofiError
 from .generation import Generation
-from .jobs.job import JobCompleted, JobEvent, JobStreaming
+from .jobs.job import JobCompleted, JobEvent, JobResumed, JobStreaming, LatentUnkept
 from .jobs.lifecycle import Jobs
+from .library.latents.sweeper import Sweeper
 from .library.room import Library
 from .model import NoticeLevel, Track
 from .models.manager import Downloads
@@ -40,6 +41,7 @@ from .protocol.methods import daemon as daemon_methods
 from .protocol.methods import devices as device_methods
 from .protocol.methods import generation as generation_methods
 from .protocol.methods import health as health_methods
+from .protocol.methods import latents as latent_methods
 from .protocol.methods import library as library_methods
 from .protocol.methods import models as model_methods
 from .protocol.methods import playback as playback_methods
@@ -83,7 +85,11 @@ class App:
             self._notice,
             self._in_use,
             lambda change: self.notifier.emit("library_changed", change),
+            latent_dir=settings.latent_root,
+            latent_ttl_hours=settings.latent_ttl_hours,
+            latents_in_use=lambda: self.jobs.latents(),
         )
+        self.sweeper = Sweeper(self.library.sweep_latents)
         self.player = Player(
             self._on_player,
             Outputs(settings.player.output, settings.player.device),
@@ -131,6 +137,7 @@ class App:
         generation_methods.add(table, self.generation, self.jobs)
         model_methods.add(table, settings, self.downloads, self.engine)
         library_methods.add(table, self.library)
+        latent_methods.add(table, self.library)
         playback_methods.add(table, self.library, self.player)
         playlist_methods.add(table, self.library, self.player)
         device_methods.add(table, self.player)
@@ -144,6 +151,7 @@ class App:
         self.resume = Resume(self.player, self.library, settings.cache_root) if settings.player.resume else None
         if self.resume:
             self.resume.begin()
+        self.sweeper.begin()
         self._background: set[asyncio.Task[object]] = set()
         if shared_log is None:  # else every client is told the problems of its own settings
             for problem in loaded.problems:
@@ -151,7 +159,7 @@ class App:
 
     async def close(self) -> None:
         """Cancel what runs (saying so), fade the music out, end the worker, close the index."""
-        for room in (self.radio, self.sleep, self.focus, self.battery):
+        for room in (self.radio, self.sleep, self.focus, self.battery, self.sweeper):
             room.close()
         self.jobs.close()
         if self.resume:
@@ -242,6 +250,12 @@ class App:
     def _on_job(self, event: JobEvent) -> None:
         begun = self.streaming.on_job(event)
         if isinstance(event, JobStreaming):
+            return
+        if isinstance(event, JobResumed):
+            self._notice("warn", f"The worker died ({event.reason}); the track goes on where it was.")
+            return
+        if isinstance(event, LatentUnkept):
+            self._notice("warn", f"The track has no latent to go on from later. {event.message}")
             return
         self.notifier.job(event)
         self.maker.on_job(event)

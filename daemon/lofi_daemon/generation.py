@@ -8,7 +8,8 @@ import uuid
 from collections.abc import Callable
 from typing import Literal, Protocol
 
-from msgspec import Struct
+import msgspec
+from msgspec import UNSET, Struct
 
 from . import limits
 from .backends.base import Equipment
@@ -19,7 +20,7 @@ from .jobs.job import Job
 from .jobs.lifecycle import Jobs
 from .library.identity import track_id
 from .limits import LimitHook
-from .model import NoticeLevel, Priority, StageParams, Track
+from .model import LatentFile, NoticeLevel, Priority, StageParams, Track
 from .stages.items import item_params
 from .stages.request import StageRequest
 from .stages.resolve import resolve
@@ -30,13 +31,23 @@ def draw_seed() -> int:
     return secrets.randbelow(2**53)
 
 
-class FindsTracks(Protocol):
+class Finds(Protocol):
+    """What a request asks of the library."""
+
     async def find_all(self, track_ids: tuple[str, ...]) -> tuple[Track, ...] | None:
         """These tracks if every one is there, else None."""
+
+    async def latent(self, prefix: str) -> LatentFile:
+        """The latent meant, found whole. Raises LATENT_NOT_FOUND."""
 
 
 class Unloads(Protocol):
     async def unload(self, backend: str | None) -> tuple[str, ...]: ...
+
+
+def _has_checkpoint(params: StageParams, tracks: tuple[Track, ...]) -> bool:
+    """Whether a checkpoint that was asked for is still there: they go before their tracks do."""
+    return params.checkpoint_step is None or all(track.latent_checkpoint_id is not UNSET for track in tracks)
 
 
 class Accepted(Struct, frozen=True):
@@ -52,7 +63,7 @@ class Generation:
         self,
         settings: Settings,
         jobs: Jobs,
-        library: FindsTracks,
+        library: Finds,
         engine: Unloads,
         limit_hook: LimitHook,
         notice: Callable[[NoticeLevel, str], None],
@@ -71,7 +82,8 @@ class Generation:
     ) -> Accepted:
         """One stage into the line, or its tracks out of the library.
 
-        Raises the errors of ``resolve``, QUOTA_EXCEEDED, BACKEND_NOT_INSTALLED, BACKEND_NOT_READY, QUEUE_FULL.
+        Raises the errors of ``resolve``, QUOTA_EXCEEDED, BACKEND_NOT_INSTALLED, BACKEND_NOT_READY, QUEUE_FULL, and
+        LATENT_NOT_FOUND for a latent that the stage starts from.
         """
         resolved = resolve(request, self._settings, draw_seed)
         params = resolved.params
@@ -84,6 +96,7 @@ class Generation:
         for message in resolved.notices:
             self._notice("warn", message)
 
+        params, latents = await self._named_latents(params)
         equipment = await self._equipment(params)
         ids = tuple(track_id(item_params(params, i), equipment.model_version) for i in range(params.batch_size))
         if joined := self._jobs.join(ids, priority, auto_play):
@@ -95,8 +108,9 @@ class Generation:
             equipment=(equipment,),
             priority=priority,
             auto_play=auto_play,
+            latents=latents,
         )
-        if tracks := await self._library.find_all(ids):
+        if (tracks := await self._library.find_all(ids)) and _has_checkpoint(params, tracks):
             self._jobs.complete_from_library(job, tracks)
             return Accepted(job, "cached", 0)
         if joined := self._jobs.join(ids, priority, auto_play):  # another client was quicker
@@ -126,6 +140,20 @@ class Generation:
         if info.equip is None:
             return info.equipment(self._settings, params)
         return await asyncio.to_thread(info.equipment, self._settings, params)
+
+    async def _named_latents(self, params: StageParams) -> tuple[StageParams, tuple[LatentFile, ...]]:
+        """``params`` with the whole ids of the latents that they name, which are here and unharmed."""
+        found: dict[str, LatentFile] = {}
+        for field in ("init_latent_id", "src_latent_id"):
+            if (name := getattr(params, field)) is not None:
+                try:
+                    latent = await self._library.latent(name)
+                except LofiError as error:
+                    error.field = field
+                    raise
+                found[latent.record.id] = latent
+                params = msgspec.structs.replace(params, **{field: latent.record.id})
+        return params, tuple(found.values())
 
     def _require_ready(self, backend: str) -> None:
         available = BACKENDS[backend].availability(self._settings)

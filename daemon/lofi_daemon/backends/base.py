@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from ..config import Settings
-from ..model import NoticeLevel, StageParams
+from ..model import LatentRecord, NoticeLevel, StageParams
 
 if TYPE_CHECKING:  # the front reads this file and must not load numpy
     import numpy as np
@@ -71,15 +71,49 @@ class BackendInfo(Struct, frozen=True):
         return self.equip(settings, params) if self.equip else Equipment(self.model_version)
 
 
+class LatentMade(Struct, frozen=True):
+    """What an engine hands over to be kept.
+
+    ``blob`` is safetensors bytes (``safetensors.torch.save``). Their tensor "latent" is x0 of the whole batch
+    [batch, …], or x_t after ``checkpoint_step``; whatever else going on from there takes is beside it. ``schedule``
+    holds the timesteps, the terminal 0 included.
+    """
+
+    blob: bytes
+    model_variant: str
+    schedule: tuple[float, ...]
+    total_steps: int
+    checkpoint_step: int | None = None
+    lm_metadata: Mapping[str, object] = msgspec.field(default_factory=dict)
+
+
+class Latent(Struct, frozen=True):
+    """A kept latent: its record, and the bytes that were handed over (``safetensors.torch.load``), found unharmed."""
+
+    record: LatentRecord
+    blob: bytes
+
+
+class LatentSource(Protocol):
+    """Where an engine finds the latents that its stage names."""
+
+    def latent(self, latent_id: str) -> Latent:
+        """From memory if it is of the latest generation, else from its file. Raises LATENT_NOT_FOUND."""
+
+
 class GenerationCancelled(Exception):  # noqa: N818  the user's wish, not an error
     """Raised by ``RenderContext.step`` once the user has cancelled; engines let it pass."""
 
 
-class RenderContext(Protocol):
-    """The worker's side of a running stage. ``heard``: whether ``audio`` was called."""
+class RenderContext(LatentSource, Protocol):
+    """The worker's side of a running stage. ``heard``: whether ``audio`` was called.
+
+    ``left_off`` is the last automatic checkpoint of this stage, where the worker that ran it before has died.
+    """
 
     equipment: Equipment
     heard: bool
+    left_off: Latent | None
 
     def step(self, done: int, total: int) -> None:
         """Tell progress inside this stage; raises ``GenerationCancelled`` if the user has cancelled."""
@@ -93,6 +127,14 @@ class RenderContext(Protocol):
         They are final: what ``render`` returns begins with all that was sent, sample by sample. Optional, and for
         the job's last stage only; elsewhere it does nothing. Raises ``LofiError``.
         """
+
+    def keep(self, made: LatentMade) -> None:
+        """Keep the stage's final latent, and if ``checkpoint_step`` asked for one, that checkpoint: one of each at
+        most. Its batch items are those that ``render`` returns, in their order. Raises CACHE_WRITE_ERROR."""
+
+    def checkpoint(self, make: Callable[[], LatentMade]) -> None:
+        """To be called after each step: every few seconds ``make`` is called, and what it gives is where the stage
+        goes on should the worker die. Never raises for a full disk: the music matters more."""
 
 
 class Rendering(Struct, frozen=True):

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from ..backends.base import Equipment
-from ..model import AudioFormat, NoticeLevel, StageParams, Track
+from ..model import AudioFormat, LatentFile, NoticeLevel, StageParams, Track
 
 # front → worker
 
@@ -15,6 +15,8 @@ class Run(Struct, frozen=True, tag="run"):
     """Render ``stages`` in order. Files go to the existing folder ``staging`` and nowhere else.
 
     ``track_ids[i]`` are the ids of stage i's batch items; their seeds are seed, seed + 1, …
+    ``latents`` are those that the stages name. ``left_off`` is a file in ``staging``: the automatic checkpoint of a
+    worker that died of this job.
     """
 
     job_id: str
@@ -23,6 +25,8 @@ class Run(Struct, frozen=True, tag="run"):
     equipment: tuple[Equipment, ...]
     staging: str
     audio_format: AudioFormat = "flac"
+    latents: tuple[LatentFile, ...] = ()
+    left_off: str = ""
 
 
 class Cancel(Struct, frozen=True, tag="cancel"):
@@ -68,22 +72,33 @@ class AudioGrown(Struct, frozen=True, tag="audio"):
     channels: int
 
 
+class LeftOff(Struct, frozen=True, tag="left_off"):
+    """Should the worker die, the job can go on from the file ``path`` of the staging folder."""
+
+    job_id: str
+    path: str
+
+
 class Notice(Struct, frozen=True, tag="notice"):
     level: NoticeLevel
     message: str
 
 
 class StageDone(Struct, frozen=True, tag="stage_done"):
-    """Stage ``stage_index`` is finished; each track's ``path`` is a file name inside the staging folder."""
+    """Stage ``stage_index`` is finished; the ``path`` of each track and latent is a name inside the staging folder."""
 
     job_id: str
     stage_index: int
     tracks: tuple[Track, ...]
+    latents: tuple[LatentFile, ...] = ()
 
 
 class Done(Struct, frozen=True, tag="done"):
+    """``tracks`` of the last stage, ``latents`` of all."""
+
     job_id: str
     tracks: tuple[Track, ...]
+    latents: tuple[LatentFile, ...] = ()
 
 
 class Failed(Struct, frozen=True, tag="failed"):
@@ -104,7 +119,9 @@ class Unloaded(Struct, frozen=True, tag="unloaded"):
     backends: tuple[str, ...]
 
 
-FromWorker = Ready | Started | Progress | AudioGrown | Notice | StageDone | Done | Failed | Cancelled | Unloaded
+FromWorker = (
+    Ready | Started | Progress | AudioGrown | LeftOff | Notice | StageDone | Done | Failed | Cancelled | Unloaded
+)  # fmt: skip
 
 _encoder = msgspec.json.Encoder()
 _to_worker: msgspec.json.Decoder[ToWorker] = msgspec.json.Decoder(ToWorker)

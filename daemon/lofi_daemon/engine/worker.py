@@ -14,6 +14,7 @@ import sys
 import threading
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..backends.base import GenerationCancelled
 from ..errors import LofiError
@@ -30,6 +31,10 @@ from .link import (
     encode,
 )
 from .manners import NICE_VARIABLE, give_way
+
+if TYPE_CHECKING:
+    from ..stages.executor import Engines
+    from ..stages.latents import Latents
 
 _PR_SET_PDEATHSIG = 1
 
@@ -64,19 +69,19 @@ class Worker:
         if problem:
             self._emit(Notice("warn", problem))
         from ..stages.executor import Engines  # numpy and soundfile: after Ready, so that the front sees us come up
+        from ..stages.latents import Latents
 
-        engines = Engines()
+        engines, latents = Engines(), Latents()
         while True:
             command = self._todo.get()
             if isinstance(command, Unload):
                 self._emit(Unloaded(engines.unload(command.backend)))
             else:
-                self._run_job(command, engines)
+                self._run_job(command, engines, latents)
 
-    def _run_job(self, job: Run, engines: object) -> None:
-        from ..stages.executor import Engines, run_job
+    def _run_job(self, job: Run, engines: Engines, latents: Latents) -> None:
+        from ..stages.executor import run_job
 
-        assert isinstance(engines, Engines)
         reached = (0, 0)
 
         def check_cancelled(step: int, total: int) -> None:
@@ -87,7 +92,7 @@ class Worker:
 
         try:
             check_cancelled(0, 0)
-            run_job(job, engines, self._emit, check_cancelled)
+            run_job(job, engines, self._emit, check_cancelled, latents)
         except GenerationCancelled:
             self._emit(Cancelled(job.job_id, *reached))
         except LofiError as error:

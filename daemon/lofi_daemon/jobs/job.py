@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from ..backends.base import Equipment
-from ..model import Priority, StageParams, Track
+from ..model import LatentFile, Priority, StageParams, Track
 from .eta import Pace
 
 State = Literal["queued", "generating", "committing", "completed", "failed", "cancelled"]
@@ -23,6 +23,8 @@ class Job(Struct, eq=False):
     equipment: tuple[Equipment, ...]
     priority: Priority
     auto_play: bool
+    latents: tuple[LatentFile, ...] = ()
+    """What its stages start from."""
     state: State = "queued"
     pace: Pace = msgspec.field(default_factory=Pace)
     stage_index: int = 0
@@ -31,6 +33,11 @@ class Job(Struct, eq=False):
     staging: str = ""
     started: bool = False
     cancelling: bool = False
+    heard: bool = False
+    left_off: str = ""
+    """The newest automatic checkpoint, in ``staging``."""
+    again: bool = False
+    """Its worker died, and another one goes on: once, so that a job that is too large for the memory cannot loop."""
 
     @property
     def params(self) -> StageParams:
@@ -42,7 +49,7 @@ class Job(Struct, eq=False):
         return self.track_ids[-1][0]
 
 
-# What happens to a job, told to the listener in this order: Started?, Progressed and Streaming*, then exactly
+# What happens to a job, told to the listener in this order: Started?, Progressed, Streaming and Resumed*, then exactly
 # one of the last three.
 
 
@@ -67,6 +74,20 @@ class JobStreaming(Struct, frozen=True):
     channels: int
 
 
+class JobResumed(Struct, frozen=True):
+    """Its worker died for ``reason``; another one goes on where it left off."""
+
+    job: Job
+    reason: str
+
+
+class LatentUnkept(Struct, frozen=True):
+    """The job's tracks are kept without a latent; ``message`` says why."""
+
+    job: Job
+    message: str
+
+
 class JobCompleted(Struct, frozen=True):
     job: Job
     tracks: tuple[Track, ...]
@@ -87,7 +108,10 @@ class QueueChanged(Struct, frozen=True):
     pending: int
 
 
-JobEvent = JobStarted | JobProgressed | JobStreaming | JobCompleted | JobFailed | JobCancelled | QueueChanged
+JobEvent = (
+    JobStarted | JobProgressed | JobStreaming | JobResumed | LatentUnkept
+    | JobCompleted | JobFailed | JobCancelled | QueueChanged
+)  # fmt: skip
 
 
 class JobView(Struct, frozen=True):

@@ -22,13 +22,15 @@ from ..engine.link import (
     Done,
     Failed,
     FromWorker,
+    LeftOff,
     Progress,
     Run,
     Started,
     ToWorker,
 )
 from ..errors import LofiError
-from ..model import AudioFormat, Priority, Track
+from ..library.durable import named_errors
+from ..model import AudioFormat, LatentFile, LatentRecord, Priority, Track
 from .eta import REPEAT_SEC
 from .job import (
     Job,
@@ -37,9 +39,11 @@ from .job import (
     JobEvent,
     JobFailed,
     JobProgressed,
+    JobResumed,
     JobStarted,
     JobStreaming,
     JobView,
+    LatentUnkept,
     QueueChanged,
     view,
 )
@@ -68,6 +72,9 @@ class Keep(Protocol):
 
     async def commit(self, track: Track, staged: Path) -> Track:
         """Take a finished file in. Raises CACHE_WRITE_ERROR."""
+
+    async def commit_latent(self, made: LatentFile, staged: Path) -> LatentRecord:
+        """Take a finished latent in. Raises CACHE_WRITE_ERROR."""
 
 
 class CancelResult(Struct, frozen=True):
@@ -106,6 +113,10 @@ class Jobs:
     def live(self) -> list[Job]:
         """The running job, then the waiting ones in order."""
         return ([self._current] if self._current else []) + list(self._waiting)
+
+    def latents(self) -> set[str]:
+        """The latents that live jobs start from."""
+        return {found.record.id for job in self.live() for found in job.latents}
 
     def views(self) -> tuple[JobView | None, list[JobView]]:
         """The running job and the waiting ones, for the wire."""
@@ -213,11 +224,14 @@ class Jobs:
             fraction = (message.stage_index + message.step / max(message.total_steps, 1)) / len(job.stages)
             job.pace.advance(fraction, self._clock())
             self._report(job)
+        elif isinstance(message, LeftOff):
+            job.left_off = Path(message.path).name
         elif isinstance(message, AudioGrown):
+            job.heard = True
             path = Path(job.staging) / Path(message.path).name
             self._listener(JobStreaming(job, str(path), message.frames, message.sample_rate, message.channels))
         elif isinstance(message, Done):
-            self._spawn(self._commit(job, message.tracks))
+            self._spawn(self._commit(job, message.tracks, message.latents))
         elif isinstance(message, Cancelled):
             job.step, job.total_steps = message.step, message.total_steps
             self._finish(job, "cancelled", JobCancelled(job))
@@ -225,12 +239,15 @@ class Jobs:
             self._finish(job, "failed", JobFailed(job, message.name, message.message))
 
     def on_worker_exit(self, reason: str) -> None:
-        """The worker died; the next job starts a new one."""
+        """The worker died; the job goes on in a new one if it can, else the next job starts one."""
         job = self._current
         if job is None or job.state != "generating":
             return
         if job.cancelling:
             self._finish(job, "cancelled", JobCancelled(job))
+        elif job.left_off and not job.again and not job.heard:  # what is being heard cannot be made a second time
+            job.again = True
+            self._spawn(self._go_on(job, reason))
         else:
             message = f"The worker died while generating: {reason}. Ask again, with a shorter track if memory is short."
             self._finish(job, "failed", JobFailed(job, "MODEL_INFERENCE_FAILED", message))
@@ -251,19 +268,60 @@ class Jobs:
     async def _run(self, job: Job) -> None:
         try:
             job.staging = str(await self._library.staging())
-            await self._engine.send(
-                Run(job.id, job.stages, job.track_ids, job.equipment, job.staging, self._audio_format)
-            )
+            await self._send(job)
         except LofiError as error:
             self._finish(job, "failed", JobFailed(job, error.name, error.message))
             return
-        if job.cancelling:  # cancelled while the worker was starting: that Cancel found nobody
-            self._engine.tell(Cancel(job.id))
+        self._cancel_late(job)
         self._tick(job)
 
-    async def _commit(self, job: Job, tracks: tuple[Track, ...]) -> None:
+    async def _send(self, job: Job) -> None:
+        await self._engine.send(
+            Run(
+                job.id, job.stages, job.track_ids, job.equipment, job.staging, self._audio_format, job.latents,
+                job.left_off,
+            )
+        )  # fmt: skip
+
+    async def _go_on(self, job: Job, reason: str) -> None:
+        """Once more from where the dead worker left off, in a folder without its half-written files."""
+        old = Path(job.staging)
+        try:
+            fresh = await self._library.staging()
+            with named_errors(old / job.left_off):
+                await asyncio.to_thread((old / job.left_off).rename, fresh / job.left_off)
+        except LofiError as error:
+            self._finish(job, "failed", JobFailed(job, error.name, error.message))
+            return
+        job.staging = str(fresh)
+        self._spawn(asyncio.to_thread(shutil.rmtree, old, ignore_errors=True))
+        if job is not self._current:
+            return
+        if job.cancelling:
+            self._finish(job, "cancelled", JobCancelled(job))
+            return
+        self._listener(JobResumed(job, reason))
+        try:
+            await self._send(job)
+        except LofiError as error:
+            self._finish(job, "failed", JobFailed(job, error.name, error.message))
+            return
+        self._cancel_late(job)
+
+    def _cancel_late(self, job: Job) -> None:
+        """Cancelled while the worker was starting: that Cancel found nobody."""
+        if job.cancelling:
+            self._engine.tell(Cancel(job.id))
+
+    async def _commit(self, job: Job, tracks: tuple[Track, ...], latents: tuple[LatentFile, ...]) -> None:
+        """Latents first, so that no track points to one that is not there. Without them it is still music."""
         job.state = "committing"
         kept = []
+        for made in latents:
+            try:
+                await self._library.commit_latent(made, Path(job.staging) / Path(made.record.path).name)
+            except LofiError as error:
+                self._listener(LatentUnkept(job, error.message))
         try:
             for track in tracks:
                 kept.append(await self._library.commit(track, Path(job.staging) / Path(track.path).name))

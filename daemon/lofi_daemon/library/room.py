@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from ..audio.files import DamagedFile
 from ..errors import LofiError
-from ..model import AudioFormat, NoticeLevel, Track
+from ..model import AudioFormat, LatentFile, LatentRecord, NoticeLevel, Track
+from ..units import size
 from .changes import LibraryChanged
 from .export import export_file
+from .latents.store import KEEP_FOREVER
 from .offloop import OffLoop
 from .tracks import CacheStats, Tracks
 
@@ -27,7 +29,8 @@ log = logging.getLogger(__name__)
 class Library:
     """``in_use`` names the tracks that must not be evicted now; ``notice`` hears what the user should know.
 
-    ``changed`` hears of every track that comes, goes or gets another favourite, in the order it happens.
+    ``latents_in_use`` names the latents that live jobs start from. ``changed`` hears of every track that comes, goes or
+    gets another favourite, in the order it happens.
     """
 
     def __init__(
@@ -37,8 +40,14 @@ class Library:
         notice: Callable[[NoticeLevel, str], None],
         in_use: Callable[[], Collection[str]],
         changed: Callable[[LibraryChanged], None],
+        *,
+        latent_dir: Path | None = None,
+        latent_ttl_hours: float = KEEP_FOREVER,
+        latents_in_use: Callable[[], Collection[str]] = tuple,
     ) -> None:
-        self._tracks = Tracks(root, max_bytes=max_bytes)
+        self._tracks = Tracks(root, max_bytes=max_bytes, latent_dir=latent_dir)
+        self._latent_ttl_hours = latent_ttl_hours
+        self._latents_in_use = latents_in_use
         self._root = root
         self._told_over = False
         self._thread = OffLoop("library")
@@ -128,6 +137,31 @@ class Library:
 
     async def set_favorite(self, prefix: str, favorite: bool) -> Track:
         return await self._run(self._tracks.set_favorite, prefix, favorite)
+
+    async def commit_latent(self, made: LatentFile, staged: Path) -> LatentRecord:
+        """Take a finished latent in. Raises CACHE_WRITE_ERROR."""
+        return await self._run(self._tracks.latents.commit, made, staged)
+
+    async def latent(self, prefix: str) -> LatentFile:
+        """The latent, whose file has just been read and found whole. Raises LATENT_NOT_FOUND."""
+        return await self._run(self._tracks.latents.get, prefix)
+
+    async def latents(self, pinned: bool | None, limit: int, offset: int) -> tuple[list[LatentRecord], int]:
+        return await self._run(self._tracks.latents.page, pinned, limit, offset)
+
+    async def pin_latent(self, prefix: str, pinned: bool) -> LatentRecord:
+        return await self._run(self._tracks.latents.pin, prefix, pinned)
+
+    async def delete_latent(self, prefix: str) -> str:
+        """Raises LATENT_NOT_FOUND; INVALID_PARAMS while a live job starts from it."""
+        return await self._run(self._tracks.latents.delete, prefix, self._latents_in_use())
+
+    async def sweep_latents(self) -> None:
+        """Let go of the latents whose time is over. Raises CACHE_WRITE_ERROR."""
+        swept = await self._run(self._tracks.latents.sweep, self._latent_ttl_hours, self._latents_in_use())
+        if swept:
+            gone, left = (len(swept.ids), size(swept.freed)), (swept.count, size(swept.bytes))
+            log.info("latents: %d swept (%s), %d left (%s)", *gone, *left)
 
     async def export(self, prefix: str, path: str, audio_format: AudioFormat | None) -> Path:
         """See ``export_file``. Transcoding takes long, so it has a thread of its own."""

@@ -13,12 +13,13 @@ import msgspec
 
 from ..audio.files import write_track
 from ..audio.loudness import integrated_lufs
-from ..backends.base import Engine, Equipment, Rendering
+from ..backends.base import Engine, Equipment, Latent, LatentMade, Rendering
 from ..backends.registry import ENGINE_MODULES
 from ..engine.link import Done, Notice, Progress, Run, StageDone, Started
 from ..errors import LofiError
-from ..model import NoticeLevel, StageParams, Track
+from ..model import LatentFile, NoticeLevel, StageParams, Track
 from .items import item_params
+from .latents import Latents, StageLatents
 from .stream import Stream
 
 if TYPE_CHECKING:
@@ -58,9 +59,15 @@ class StageContext:
         emit: Emit,
         check_cancelled: Callable[[int, int], None],
         equipment: Equipment,
+        latents: Latents,
+        own: StageLatents,
+        left_off: Latent | None = None,
         stream: Stream | None = None,
     ) -> None:
         self.stream = stream
+        self.left_off = left_off
+        self._latents = latents
+        self._own = own
         self.equipment = equipment
         self.heard = False
         self._job_id = job_id
@@ -84,27 +91,46 @@ class StageContext:
             self.heard = True
             self.stream.append(samples, sample_rate)
 
+    def latent(self, latent_id: str) -> Latent:
+        return self._latents.latent(latent_id)
+
+    def keep(self, made: LatentMade) -> None:
+        self._own.keep(made)
+
+    def checkpoint(self, make: Callable[[], LatentMade]) -> None:
+        self._own.checkpoint(make)
+
 
 def run_job(
     job: Run,
     engines: Engines,
     emit: Emit,
     check_cancelled: Callable[[int, int], None],
+    latents: Latents | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> None:
     """Render every stage of ``job`` and emit what happens, ending in ``Done``.
 
+    ``latents`` are what the worker remembers of the jobs before.
+
     Raises ``LofiError`` and ``GenerationCancelled``; the caller turns them into ``Failed`` and ``Cancelled``.
     """
     staging = Path(job.staging)
+    latents = latents or Latents()
+    latents.begin(job.latents)
     tracks: tuple[Track, ...] = ()
+    made: list[tuple[LatentFile, bytes]] = []
     for index, params in enumerate(job.stages):
         engine = engines.get(params.backend)
         emit(Started(job.job_id, engine.device))
         started = time.monotonic()
         is_last = index == len(job.stages) - 1
         stream = Stream(job.job_id, staging, job.track_ids[index][0], emit) if is_last else None
-        context = StageContext(job.job_id, index, emit, check_cancelled, job.equipment[index], stream)
+        own = StageLatents(job, index, emit, now)
+        left_off = own.left_off(job.left_off) if job.left_off else None
+        context = StageContext(
+            job.job_id, index, emit, check_cancelled, job.equipment[index], latents, own, left_off, stream
+        )
         try:
             renderings = engine.render(params, context)
             if stream:
@@ -116,12 +142,14 @@ def run_job(
         tracks = tuple(
             _keep(
                 rendering, item_params(params, item), job.track_ids[index][item], job.equipment[index].model_version,
-                seconds, now(), staging, job,
+                seconds, now(), staging, job, own, item,
             )
             for item, rendering in enumerate(renderings)
         )  # fmt: skip
-        emit(StageDone(job.job_id, index, tracks))
-    emit(Done(job.job_id, tracks))
+        emit(StageDone(job.job_id, index, tracks, own.files()))
+        made += own.made
+    latents.remember(made)
+    emit(Done(job.job_id, tracks, tuple(file for file, _ in made)))
 
 
 def _keep(
@@ -133,6 +161,8 @@ def _keep(
     created: datetime,
     staging: Path,
     job: Run,
+    latents: StageLatents,
+    item: int,
 ) -> Track:
     """Write one rendering into the staging folder as a whole, self-describing file."""
     frames, channels = rendering.audio.shape
@@ -155,6 +185,7 @@ def _keep(
         lm_metadata=dict(rendering.metadata) if rendering.metadata else msgspec.UNSET,
         lufs=None if lufs is None else round(lufs, 2),
     )
+    track = latents.on_track(track, item)
     name = f"{track_id}.{job.audio_format}"
     try:
         write_track(staging / name, rendering.audio, rendering.sample_rate, track, job.audio_format)

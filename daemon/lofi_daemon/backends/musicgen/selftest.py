@@ -6,7 +6,7 @@ The tests of this project know random weights only; this is for the real ones.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from torch import Tensor
 from ...errors import LofiError
 from ...health.finding import Finding
 from ...model import NoticeLevel, StageParams
-from ..base import Equipment
+from ..base import Equipment, Latent, LatentMade
 from .engine import MusicGenEngine, threads
 from .loaded import Loaded
 from .native.build import folder
@@ -83,6 +83,7 @@ class _Context:
     def __init__(self, equipment: Equipment) -> None:
         self.equipment = equipment
         self.heard = False
+        self.left_off: Latent | None = None
         self.notices: list[str] = []
 
     def step(self, done: int, total: int) -> None: ...
@@ -92,6 +93,13 @@ class _Context:
 
     def audio(self, samples: object, sample_rate: int) -> None:
         self.heard = True
+
+    def latent(self, latent_id: str) -> Latent:
+        raise LofiError("LATENT_NOT_FOUND", "A self-test has no latents.")
+
+    def keep(self, made: LatentMade) -> None: ...
+
+    def checkpoint(self, make: Callable[[], LatentMade]) -> None: ...
 
 
 def _music(equipment: Equipment) -> Iterator[Finding]:

@@ -125,17 +125,26 @@ class Latents:
         self._index.ask(lambda index: index.latents.set_pinned(row.id, pinned))
         return self._public(msgspec.structs.replace(row, pinned=pinned))
 
-    def delete(self, prefix: str) -> str:
-        """Remove it, pinned, damaged or neither; its id. Raises LATENT_NOT_FOUND."""
+    def delete(self, prefix: str, in_use: Collection[str] = ()) -> str:
+        """Remove it, pinned, damaged or neither; its id. Raises LATENT_NOT_FOUND; INVALID_PARAMS for one ``in_use``."""
         latent_id = self._without_row(prefix) or self._row(prefix).id
+        if latent_id in in_use:
+            raise LofiError(
+                "INVALID_PARAMS",
+                f"A job that waits or runs starts from the latent {latent_id[:8]}; wait for it, or cancel it first.",
+                field="latent_id", got=prefix,
+            )  # fmt: skip
         self._remove([latent_id])
         return latent_id
 
-    def sweep(self, ttl_hours: float, protect: Collection[str] = ()) -> Swept:
+    def sweep(self, ttl_hours: float, protect: Collection[str] = ()) -> Swept | None:
         """Remove those made ``ttl_hours`` ago or earlier (−1 = none) that nothing pins and ``protect`` does not name.
 
-        Files that cannot be read, and so have no row, go by their own age.
+        Files that cannot be read, and so have no row, go by their own age. None where there is no store yet: the index
+        is not opened then.
         """
+        if not self._layout.latents.is_dir():
+            return None
         gone: list[str] = []
         freed = 0
         self._index.opened()
