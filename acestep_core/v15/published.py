@@ -36,9 +36,14 @@ def translate(name: str) -> tuple[str, str]:
     top, _, rest = name.partition(".")
     if top not in _PARTS or not rest:
         raise LoadError(f"The weights hold {name}, which is no part of an ACE-Step 1.5 model.")
+    return _PARTS[top], own_name(rest)
+
+
+def own_name(name: str) -> str:
+    """A published name inside a part → diffusers' name; one of diffusers' own stays as it is."""
     for pattern, replacement in _RENAMED:
-        rest = pattern.sub(replacement, rest)
-    return _PARTS[top], rest
+        name = pattern.sub(replacement, name)
+    return name
 
 
 def parts(weights: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:

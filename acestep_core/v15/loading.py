@@ -1,0 +1,100 @@
+"""A model's parts from their files, one at a time, so that only one need be in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AceStepTransformer1DModel, AutoencoderOobleck
+
+from ..errors import LoadError
+from . import assemble, published, weights
+from .layout import Layout
+from .modules import Conditioner
+from .text import TextEncoder
+
+CPU = torch.device("cpu")
+
+
+def load_transformer(
+    layout: Layout, dtype: torch.dtype = torch.float32, device: torch.device = CPU
+) -> AceStepTransformer1DModel:
+    """The diffusion transformer in ``dtype``; what embeds t stays float32, as t in bfloat16 is off by up to 0.4 %."""
+    if layout.diffusers:
+        folder = layout.model / "transformer"
+        made = assemble.transformer(_arguments(layout.config))
+        assemble.fill(made, weights.read(folder), "transformer", dtype)
+    else:
+        read = weights.read(layout.model, lambda name: name.startswith("decoder."))
+        made = published.transformer(layout.config, published.parts(read)["transformer"], dtype)
+    made.time_embed.float()
+    made.time_embed_r.float()
+    return made.to(device)
+
+
+def load_conditioner(layout: Layout, dtype: torch.dtype = torch.float32, device: torch.device = CPU) -> Conditioner:
+    """The condition encoder, the tokenizer pair and the silence."""
+    made = _conditioner_of_diffusers(layout, dtype) if layout.diffusers else _published_conditioner(layout, dtype)
+    for part in (made.encoder, made.tokenizer, made.detokenizer):
+        part.to(device)
+    return Conditioner(made.encoder, made.tokenizer, made.detokenizer, made.encoder.silence_latent)
+
+
+def _published_conditioner(layout: Layout, dtype: torch.dtype) -> Conditioner:
+    silence = weights.read_silence(layout.model / "silence_latent.pt")
+    read = weights.read(layout.model, lambda name: not name.startswith("decoder."))
+    return published.conditioner(layout.config, published.parts(read), silence, dtype)
+
+
+def _conditioner_of_diffusers(layout: Layout, dtype: torch.dtype) -> Conditioner:
+    def config(part: str) -> Mapping[str, Any]:
+        return _arguments(weights.read_config(layout.model / part))
+
+    read = weights.read(layout.model / "condition_encoder")
+    if "silence_latent" not in read:
+        raise LoadError("The weights of the condition encoder lack silence_latent: download the model again.")
+    encoder = assemble.encoder(config("condition_encoder"), layout.xl)
+    encoder.register_buffer("silence_latent", torch.empty_like(read["silence_latent"], device="meta"))
+    assemble.fill(encoder, read, "condition encoder", dtype)
+    tokenizer = assemble.tokenizer(config("audio_tokenizer"))
+    assemble.fill(tokenizer, weights.read(layout.model / "audio_tokenizer"), "audio tokenizer", dtype)
+    detokenizer = assemble.detokenizer(config("audio_token_detokenizer"))
+    assemble.fill(detokenizer, weights.read(layout.model / "audio_token_detokenizer"), "audio detokenizer", dtype)
+    return Conditioner(encoder, tokenizer, detokenizer, encoder.silence_latent)
+
+
+def _arguments(config: Mapping[str, Any]) -> dict[str, Any]:
+    """diffusers' own entries begin with an underscore."""
+    return {name: value for name, value in config.items() if not name.startswith("_")}
+
+
+def load_vae(layout: Layout, dtype: torch.dtype = torch.float32, device: torch.device = CPU) -> AutoencoderOobleck:
+    """The autoencoder between latents and 48 kHz stereo (vae.py decodes with it)."""
+    made = _assembled_vae(layout.vae, dtype)
+    return made.to(device)
+
+
+def _assembled_vae(folder: Path, dtype: torch.dtype) -> AutoencoderOobleck:
+    with torch.device("meta"):
+        made = AutoencoderOobleck(**_arguments(weights.read_config(folder)))
+    assemble.fill(made, weights.read(folder), "autoencoder", dtype)
+    return made
+
+
+def load_text_encoder(layout: Layout, dtype: torch.dtype = torch.float32, device: torch.device = CPU) -> TextEncoder:
+    """Qwen3 with its tokenizer."""
+    from transformers import AutoModel, AutoTokenizer
+
+    weights.read_config(layout.text_encoder)
+    if not weights.has_weights(layout.text_encoder):
+        raise LoadError(f"{layout.text_encoder} holds no safetensors: download the model again.")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(layout.tokenizer, local_files_only=True)
+        model = AutoModel.from_pretrained(
+            layout.text_encoder, dtype=dtype, local_files_only=True, use_safetensors=True, trust_remote_code=False
+        )
+    except Exception as error:  # whatever transformers makes of damaged files
+        raise LoadError(f"The text encoder in {layout.text_encoder} cannot be loaded ({error}).") from error
+    return TextEncoder(tokenizer, model.to(device).eval().requires_grad_(False))
