@@ -5,6 +5,8 @@
 "chatter": prints garbage on the link first, then does one step ·
 "stream SPEED [stall AT SEC | fail AT | crash AT]": makes ``sound.swell`` at that many times real time and lets it be
 heard; at AT seconds of audio it waits for so long, fails or dies.
+"latent": keeps a latent of its seed's noise, or of what it starts from, and a checkpoint if one was asked for ·
+"latent die TIMES": leaves an automatic checkpoint and dies, so many times (a file in ``LOFI_PUPPET_DEATHS`` counts).
 It writes an honest little FLAC file for each track.
 """
 
@@ -13,12 +15,16 @@ import signal
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import numpy as np
+import safetensors.numpy
 from sound import swell
 
 from lofi_daemon.audio.files import write_track
+from lofi_daemon.backends.base import LatentMade
 from lofi_daemon.engine.link import (
     Cancel,
     Cancelled,
@@ -32,12 +38,15 @@ from lofi_daemon.engine.link import (
     decode_to_worker,
     encode,
 )  # fmt: skip
+from lofi_daemon.errors import LofiError
 from lofi_daemon.model import Track
+from lofi_daemon.stages import latents
 from lofi_daemon.stages.stream import Stream
 
 STREAM_RATE = 48_000
 
 cancelled = set()
+remembered = latents.Latents()
 link = os.dup(1)
 os.dup2(2, 1)
 
@@ -54,6 +63,12 @@ def run(job: Run) -> None:
         os.write(link, b"Loading weights: 100%\n")
     if word == "stream":
         stream(job, rest.split())
+        return
+    if word == "latent":
+        try:
+            latent(job, rest.split())
+        except LofiError as error:
+            say(Failed(job.job_id, error.name, error.message))
         return
     if word == "fail":
         say(Failed(job.job_id, rest, "The puppet was told to fail."))
@@ -72,18 +87,45 @@ def run(job: Run) -> None:
     keep(job, job.track_ids[0], np.zeros((round(seconds * 8000), 1), np.float32), 8000)
 
 
-def keep(job: Run, track_ids, audio, rate) -> None:
+def latent(job: Run, words) -> None:
+    params = job.stages[0]
+    remembered.begin(job.latents)
+    own = latents.StageLatents(job, 0, say, lambda: datetime.now(UTC))
+    values = np.random.default_rng(int(params.seed)).standard_normal((params.batch_size, 25, 64)).astype(np.float32)
+    if params.init_latent_id:
+        values = safetensors.numpy.load(remembered.latent(params.init_latent_id).blob)["latent"]
+    left = own.left_off(job.left_off) if job.left_off else None
+    made = LatentMade(safetensors.numpy.save({"latent": values}), params.model or "turbo", (1.0, 0.5, 0.0), 2)
+    if words:
+        deaths = Path(os.environ["LOFI_PUPPET_DEATHS"])
+        with deaths.open("a") as file:
+            file.write("-" if left is None else str(left.record.checkpoint_step))
+        if deaths.stat().st_size <= int(words[1]):
+            own._next_save = 0.0
+            own.checkpoint(lambda: msgspec.structs.replace(made, checkpoint_step=1))
+            os.kill(os.getpid(), signal.SIGKILL)
+    if params.checkpoint_step is not None:
+        own.keep(msgspec.structs.replace(made, checkpoint_step=params.checkpoint_step))
+    own.keep(made)
+    remembered.remember(own.made)
+    say(Progress(job.job_id, 2, 2))
+    keep(job, job.track_ids[0], np.zeros((800, 1), np.float32), 8000, own)
+
+
+def keep(job: Run, track_ids, audio, rate, own=None) -> None:
     params, tracks = job.stages[0], []
-    for track_id in track_ids:
+    for item, track_id in enumerate(track_ids):
         track = Track(
             id=track_id, path="", prompt=params.prompt, duration_sec=len(audio) / rate, sample_rate=rate,
-            channels=audio.shape[1], seed=params.seed, backend=params.backend, model_version=job.equipment[0].model_version,
-            generation_time_sec=0.0, created_at="2026-01-01T00:00:00.000Z", params=params, lufs=-16.0,
+            channels=audio.shape[1], seed=params.seed, backend=params.backend,
+            model_version=job.equipment[0].model_version, generation_time_sec=0.0,
+            created_at="2026-01-01T00:00:00.000Z", params=params, lufs=-16.0,
         )  # fmt: skip
+        track = own.on_track(track, item) if own else track
         name = f"{track_id}.{job.audio_format}"
         write_track(Path(job.staging) / name, audio, rate, track, job.audio_format)
         tracks.append(Track(**{field: getattr(track, field) for field in track.__struct_fields__} | {"path": name}))
-    say(Done(job.job_id, tuple(tracks)))
+    say(Done(job.job_id, tuple(tracks), own.files() if own else ()))
 
 
 def stream(job: Run, words) -> None:
