@@ -14,6 +14,11 @@
 ---@field generation_time_sec number
 ---@field created_at string ISO 8601, UTC
 ---@field params table the request with every default filled in
+---@field latent_id? string where it can be taken up again; missing once that latent is gone
+---@field latent_index? integer its place in that latent's batch, from 0
+---@field latent_checkpoint_id? string
+---@field checkpoint_step? integer
+---@field lm_metadata? table
 ---@field parent_ids string[]
 ---@field lufs? number
 ---@field favorite boolean
