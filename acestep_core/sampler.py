@@ -59,8 +59,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class Step:
-    """A step that was taken: ``index`` from 0 of ``total``. ``checkpoint()``, called before the next step, is the run as
-    it now is; it copies nothing, so that it costs nothing."""
+    """A step that was taken: ``index`` from 0 of ``total``.
+
+    ``checkpoint()``, called before the next step, is the run as it now is; it copies nothing, so it costs nothing.
+    """
 
     index: int
     total: int

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -15,8 +17,9 @@ from support.tiny_acestep import GOLDEN
 from acestep_core.conditioning.prompts import lyric_prompt, text_prompt
 from acestep_core.errors import ConditionError, LoadError
 from acestep_core.sampler import Condition
-from acestep_core.v15 import assemble, config, layout, loading, lora, published, weights
-from acestep_core.v15.modules import Denoiser
+
+if TYPE_CHECKING:
+    from acestep_core.v15.layout import Layout
 
 B2 = {
     "hidden_size": 2048, "intermediate_size": 6144, "num_hidden_layers": 24, "num_attention_heads": 16,
@@ -33,10 +36,11 @@ XL = B2 | {
 }  # fmt: skip
 
 Shapes = dict[str, tuple[int, ...]]
+Pair = tuple["Layout", "Layout"]
 
 
 def published_shapes(c: dict[str, int]) -> Shapes:
-    """The names and shapes of a published model.safetensors; the golden sets, which came from the reference, hold it."""
+    """The names and shapes of a published model.safetensors, held to those of the reference by the test below."""
     wide = [c[n] for n in ("hidden_size", "intermediate_size", "num_attention_heads", "num_key_value_heads")]
     narrow = [
         c.get(f"encoder_{n}", c[n])
@@ -103,14 +107,14 @@ def test_the_layout_of_the_reference_is_what_we_think_it_is(which: str) -> None:
 
 
 @pytest.mark.parametrize("sizes", [B2, XL], ids=["2B", "XL"])
-def test_of_a_published_model_nothing_is_missing_and_nothing_left_over(sizes: dict[str, int]) -> None:
+def test_of_a_published_model_nothing_is_missing_and_nothing_left_over(v15: ModuleType, sizes: dict[str, int]) -> None:
     with torch.device("meta"):
-        parts = published.parts({name: torch.empty(shape) for name, shape in published_shapes(sizes).items()})
+        parts = v15.published.parts({name: torch.empty(shape) for name, shape in published_shapes(sizes).items()})
     modules = {
-        "transformer": assemble.transformer(config.transformer(sizes)),
-        "encoder": assemble.encoder(config.encoder(sizes), config.is_xl(sizes)),
-        "tokenizer": assemble.tokenizer(config.tokenizer(sizes)),
-        "detokenizer": assemble.detokenizer(config.detokenizer(sizes)),
+        "transformer": v15.assemble.transformer(v15.config.transformer(sizes)),
+        "encoder": v15.assemble.encoder(v15.config.encoder(sizes), v15.config.is_xl(sizes)),
+        "tokenizer": v15.assemble.tokenizer(v15.config.tokenizer(sizes)),
+        "detokenizer": v15.assemble.detokenizer(v15.config.detokenizer(sizes)),
     }
     for part, module in modules.items():
         wanted = {name: t.shape for name, t in module.state_dict().items() if name != "silence_latent"}
@@ -118,29 +122,27 @@ def test_of_a_published_model_nothing_is_missing_and_nothing_left_over(sizes: di
 
 
 @pytest.fixture(scope="module", params=["core", "xl"])
-def both(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[layout.Layout, layout.Layout]:
+def both(v15: ModuleType, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Pair:
     folder = tmp_path_factory.mktemp(request.param)
     variant = "turbo" if request.param == "core" else "xl-base"
     tiny_acestep.published(folder / "published", request.param, variant)
     tiny_acestep.diffusers(folder / "diffusers", folder / "published", variant)
-    return layout.find([folder / "published"], variant), layout.find([folder / "diffusers"], variant)
+    return v15.layout.find([folder / "published"], variant), v15.layout.find([folder / "diffusers"], variant)
 
 
-def velocity(found: layout.Layout, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+def velocity(v15: ModuleType, found: Layout, dtype: torch.dtype = torch.float32) -> torch.Tensor:
     inputs = load_file(GOLDEN / ("xl" if found.xl else "core") / "inputs.safetensors")
-    denoiser = Denoiser(loading.load_transformer(found, dtype), torch.zeros(1))
+    denoiser = v15.modules.Denoiser(v15.loading.load_transformer(found, dtype), torch.zeros(1))
     condition = Condition(inputs["decoder_enc"], inputs["decoder_ctx"])
     return denoiser.at(inputs["decoder_x"], inputs["decoder_t"], condition)
 
 
-def test_both_layouts_are_the_same_model(both: tuple[layout.Layout, layout.Layout]) -> None:
+def test_both_layouts_are_the_same_model(v15: ModuleType, both: Pair) -> None:
     one, other = both
     assert (one.diffusers, other.diffusers) == (False, True)
     assert (one.xl, one.distilled) == (other.xl, other.distilled)
-    assert torch.equal(velocity(one), velocity(other))
-    first, second = (loading.load_conditioner(found) for found in both)
+    assert torch.equal(velocity(v15, one), velocity(v15, other))
+    first, second = (v15.loading.load_conditioner(found) for found in both)
     latents = torch.randn(1, 13, 64, generator=torch.Generator().manual_seed(1))
     assert torch.equal(first.hints(latents), second.hints(latents))
     assert torch.equal(first.silence, second.silence)
@@ -148,17 +150,17 @@ def test_both_layouts_are_the_same_model(both: tuple[layout.Layout, layout.Layou
     assert torch.equal(first.timbre(latents, order)[0], second.timbre(latents, order)[0])
 
 
-def test_in_bfloat16_the_time_stays_exact(both: tuple[layout.Layout, layout.Layout]) -> None:
-    made = loading.load_transformer(both[0], torch.bfloat16)
+def test_in_bfloat16_the_time_stays_exact(v15: ModuleType, both: Pair) -> None:
+    made = v15.loading.load_transformer(both[0], torch.bfloat16)
     assert made.proj_in_conv.weight.dtype == torch.bfloat16
     assert made.time_embed.linear_1.weight.dtype == torch.float32
-    whole, half = velocity(both[0]), velocity(both[0], torch.bfloat16)
+    whole, half = velocity(v15, both[0]), velocity(v15, both[0], torch.bfloat16)
     assert half.dtype == torch.float32
     assert (whole - half).norm() < 0.05 * whole.norm()
 
 
-def test_words_become_states_and_too_many_are_refused_with_the_limit(both: tuple[layout.Layout, ...]) -> None:
-    encoder = loading.load_text_encoder(both[0])
+def test_words_become_states_and_too_many_are_refused_with_the_limit(v15: ModuleType, both: Pair) -> None:
+    encoder = v15.loading.load_text_encoder(both[0])
     assert encoder.text(text_prompt("lofi rain")).shape[2] == 32
     assert encoder.lyric(lyric_prompt("rain\n" * 20)).shape[2] == 32
     with pytest.raises(ConditionError, match="2048"):
@@ -168,11 +170,11 @@ def test_words_become_states_and_too_many_are_refused_with_the_limit(both: tuple
 
 
 @pytest.fixture
-def found(tmp_path: Path) -> layout.Layout:
-    return layout.find([tiny_acestep.published(tmp_path)], "turbo")
+def found(v15: ModuleType, tmp_path: Path) -> Layout:
+    return v15.layout.find([tiny_acestep.published(tmp_path)], "turbo")
 
 
-def rewrite(found: layout.Layout, change: dict[str, torch.Tensor | None]) -> None:
+def rewrite(found: Layout, change: dict[str, torch.Tensor | None]) -> None:
     path = found.model / "model.safetensors"
     tensors = load_file(path) | change
     save_file({k: v for k, v in tensors.items() if v is not None}, path)
@@ -187,54 +189,54 @@ def rewrite(found: layout.Layout, change: dict[str, torch.Tensor | None]) -> Non
     ],
 )
 def test_weights_that_are_not_just_the_models_own_are_refused(
-    found: layout.Layout, change: dict[str, torch.Tensor | None], said: str
+    v15: ModuleType, found: Layout, change: dict[str, torch.Tensor | None], said: str
 ) -> None:
     rewrite(found, change)
     with pytest.raises(LoadError, match=said):
-        loading.load_transformer(found)
+        v15.loading.load_transformer(found)
 
 
-def test_a_tensor_that_belongs_to_no_part_is_refused(found: layout.Layout) -> None:
+def test_a_tensor_that_belongs_to_no_part_is_refused(v15: ModuleType, found: Layout) -> None:
     rewrite(found, {"vocoder.weight": torch.ones(2)})
     with pytest.raises(LoadError, match="vocoder"):
-        loading.load_conditioner(found)
+        v15.loading.load_conditioner(found)
 
 
-def test_a_file_cut_short_is_refused(found: layout.Layout) -> None:
+def test_a_file_cut_short_is_refused(v15: ModuleType, found: Layout) -> None:
     path = found.model / "model.safetensors"
     path.write_bytes(path.read_bytes()[:5000])
     with pytest.raises(LoadError, match="damaged or cut short"):
-        loading.load_transformer(found)
+        v15.loading.load_transformer(found)
 
 
-def test_a_pickle_that_would_run_code_is_refused(found: layout.Layout, tmp_path: Path) -> None:
+def test_a_pickle_that_would_run_code_is_refused(v15: ModuleType, found: Layout, tmp_path: Path) -> None:
     class Evil:
         def __reduce__(self) -> tuple[object, tuple[str]]:
             return Path.touch, (tmp_path / "touched",)  # type: ignore[return-value]
 
     torch.save(Evil(), found.model / "silence_latent.pt")
-    with pytest.raises(LoadError, match="silence_latent.pt cannot be read"):
-        loading.load_conditioner(found)
+    with pytest.raises(LoadError, match=r"silence_latent\.pt cannot be read"):
+        v15.loading.load_conditioner(found)
     assert not (tmp_path / "touched").exists()
 
 
 @pytest.mark.parametrize("stored", [{"a": 1}, torch.ones(1, 7, 40), torch.ones(40)])
-def test_a_silence_of_another_shape_is_refused(found: layout.Layout, stored: object) -> None:
+def test_a_silence_of_another_shape_is_refused(v15: ModuleType, found: Layout, stored: object) -> None:
     torch.save(stored, found.model / "silence_latent.pt")
     with pytest.raises(LoadError, match="no silence latent"):
-        loading.load_conditioner(found)
+        v15.loading.load_conditioner(found)
 
 
-def test_pickled_weights_are_not_loaded(found: layout.Layout) -> None:
+def test_pickled_weights_are_not_loaded(v15: ModuleType, found: Layout) -> None:
     (found.model / "model.safetensors").rename(found.model / "pytorch_model.bin")
     with pytest.raises(LoadError, match="download it first"):
-        layout.find([found.model.parent], "turbo")
+        v15.layout.find([found.model.parent], "turbo")
     with pytest.raises(LoadError, match="any other format"):
-        weights.read(found.model)
+        v15.weights.read(found.model)
 
 
-def test_shards_are_put_together(found: layout.Layout) -> None:
-    whole = velocity(found)
+def test_shards_are_put_together(v15: ModuleType, found: Layout) -> None:
+    whole = velocity(v15, found)
     path = found.model / "model.safetensors"
     tensors = load_file(path)
     names = sorted(tensors)
@@ -244,52 +246,49 @@ def test_shards_are_put_together(found: layout.Layout) -> None:
     index = {"weight_map": {name: shard for shard, held in shards.items() for name in held}}
     (found.model / "model.safetensors.index.json").write_text(json.dumps(index))
     path.unlink()
-    assert torch.equal(velocity(found), whole)
+    assert torch.equal(velocity(v15, found), whole)
 
 
-def test_the_variant_named_is_the_one_found(tmp_path: Path) -> None:
+def test_the_variant_named_is_the_one_found(v15: ModuleType, tmp_path: Path) -> None:
     tiny_acestep.published(tmp_path / "one", "xl", "xl-turbo")
     tiny_acestep.published(tmp_path / "two", "core", "turbo")
     shutil.rmtree(tmp_path / "one" / "vae")
     for variant in ("turbo", "xl-turbo"):
-        made = layout.find([tmp_path / "one", tmp_path / "two"], variant)
+        made = v15.layout.find([tmp_path / "one", tmp_path / "two"], variant)
         assert made.model.name == f"acestep-v15-{variant}"
         assert made.xl == (variant == "xl-turbo")
         assert made.vae == tmp_path / "two" / "vae"
-    with pytest.raises(LoadError, match="There is no ACE-Step 1.5 sft"):
-        layout.find([tmp_path / "one", tmp_path / "two"], "sft")
+    with pytest.raises(LoadError, match=r"no ACE-Step 1\.5 sft"):
+        v15.layout.find([tmp_path / "one", tmp_path / "two"], "sft")
 
 
 @pytest.mark.parametrize("prefix", ["base_model.model.layers", "transformer.layers", "layers"])
 def test_a_lora_is_merged_by_its_scale_and_taken_out_without_a_trace(
-    found: layout.Layout, tmp_path: Path, prefix: str
+    v15: ModuleType, found: Layout, tmp_path: Path, prefix: str
 ) -> None:
     attention = "q_proj" if "base" in prefix else "to_q"
     name = f"{prefix}.0.self_attn.{attention}"
     a, b = torch.randn(2, 48), torch.randn(64, 2)
     save_file({f"{name}.lora_A.weight": a, f"{name}.lora_B.weight": b}, tmp_path / "adapter_model.safetensors")
     (tmp_path / "adapter_config.json").write_text(json.dumps({"r": 2, "lora_alpha": 4}))
-    transformer = loading.load_transformer(found)
+    transformer = v15.loading.load_transformer(found)
     weight = transformer.layers[0].self_attn.to_q.weight
     before = weight.clone()
-    merged = lora.merge(transformer, tmp_path, 0.5)
+    merged = v15.lora.merge(transformer, tmp_path, 0.5)
     assert torch.allclose(weight, before + b @ a, atol=1e-5)
     merged.undo()
     assert torch.equal(weight, before)
 
 
-def test_a_lora_for_another_model_changes_nothing(found: layout.Layout, tmp_path: Path) -> None:
+def test_a_lora_for_another_model_changes_nothing(v15: ModuleType, found: Layout, tmp_path: Path) -> None:
     good, bad = "layers.0.self_attn.to_q", "layers.0.self_attn.to_k"
-    tensors = {
-        f"{name}.lora_{x}.weight": torch.ones(64, 2) if x == "B" else torch.ones(2, 48)
-        for name in (good, bad)
-        for x in "AB"
-    }
+    halves = {"A": torch.ones(2, 48), "B": torch.ones(64, 2)}
+    tensors = {f"{name}.lora_{x}.weight": half.clone() for name in (good, bad) for x, half in halves.items()}
     save_file(tensors, tmp_path / "other.safetensors")
-    transformer = loading.load_transformer(found)
+    transformer = v15.loading.load_transformer(found)
     before = transformer.layers[0].self_attn.to_q.weight.clone()
     with pytest.raises(LoadError, match="to_k does not fit"):
-        lora.merge(transformer, tmp_path / "other.safetensors", 1.0)
+        v15.lora.merge(transformer, tmp_path / "other.safetensors", 1.0)
     assert torch.equal(transformer.layers[0].self_attn.to_q.weight, before)
     with pytest.raises(LoadError, match="cannot be read"):
-        lora.merge(transformer, tmp_path / "nowhere", 1.0)
+        v15.lora.merge(transformer, tmp_path / "nowhere", 1.0)
