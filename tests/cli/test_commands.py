@@ -212,6 +212,19 @@ def test_play_without_a_device_says_so(track):
     assert "player.output" in done.err
 
 
+def test_latents_are_listed_pinned_and_deleted():
+    made = lofi("generate", "latent", "--seed", "1", "--json").events[-1]["tracks"][0]["latent_id"]
+    (row,) = [line.split("\t") for line in lofi("latents").out.splitlines()]
+    assert row[:5] == [made[:12], str(25 * 64 * 4), "-", "turbo", "-"] and row[6] == "latent"
+    assert lofi("latents", "pin", row[0]).out == f"{row[0]} is pinned.\n"
+    assert lofi("latents", "--json").json["latents"][0]["pinned"] is True
+    assert lofi("latents", "unpin", row[0]).out == f"{row[0]} is no longer pinned.\n"
+    assert lofi("latents", "rm", made[:8]).out == f"Deleted {row[0]}.\n"
+    assert lofi("latents").out == ""
+    assert lofi("latents", "rm", made).code == lofi("info", "abcdef").code
+    assert "needs an id" in lofi("latents", "pin").err
+
+
 def test_reindex_finds_the_files_again_without_a_daemon(track):
     cache = Path(track["path"]).parents[2]
     for index in cache.glob("index.sqlite3*"):
@@ -269,8 +282,8 @@ def test_a_bug_is_told_in_a_sentence_too():
 
 COMMANDS = (
     "generate", "queue", "play", "radio", "pause", "resume", "stop", "skip", "previous", "seek", "volume", "crossfade",
-    "status", "playlist", "loop", "shuffle", "sleep", "focus", "list", "info", "rm", "export", "favorite", "devices",
-    "backends", "doctor", "reindex",
+    "status", "playlist", "loop", "shuffle", "sleep", "focus", "list", "info", "rm", "export", "favorite", "latents",
+    "devices", "backends", "doctor", "reindex",
 )  # fmt: skip
 
 

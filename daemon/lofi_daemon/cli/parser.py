@@ -12,6 +12,7 @@ from . import (
     download,
     exits,
     generate,
+    latents,
     library,
     play,
     player,
@@ -25,8 +26,8 @@ from . import (
 )
 
 COMMANDS = (
-    generate, queue, play, radio, player, playlist, timers, library, devices, backends, download, doctor, selftest,
-    restart, reindex,
+    generate, queue, play, radio, player, playlist, timers, library, latents, devices, backends, download, doctor,
+    selftest, restart, reindex,
 )  # fmt: skip
 
 
