@@ -5,10 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from lofi_daemon.engine.link import Cancel, Cancelled, Done, Failed, Progress, Run, Started
+from lofi_daemon.engine.link import AudioGrown, Cancel, Cancelled, Done, Failed, LeftOff, Progress, Run, Started
 from lofi_daemon.errors import LofiError
 from lofi_daemon.jobs import lifecycle
-from lofi_daemon.jobs.job import Job, JobCancelled, JobCompleted, JobFailed, JobProgressed, JobStarted, QueueChanged
+from lofi_daemon.jobs.job import (
+    Job,
+    JobCancelled,
+    JobCompleted,
+    JobFailed,
+    JobProgressed,
+    JobResumed,
+    JobStarted,
+    QueueChanged,
+)
 from lofi_daemon.jobs.lifecycle import Jobs
 from lofi_daemon.model import StageParams, Track
 
@@ -392,5 +401,88 @@ def test_echoes_of_an_ended_job_are_ignored(play):
         assert stage.endings("a") == [JobFailed]
         assert stage.jobs.current.id == "b"
         assert stage.jobs.current.pace.percent == 0
+
+    play(scene)
+
+
+# a worker that dies of a job which has left a checkpoint
+
+
+def left_off(stage, ident="a"):
+    """The running job leaves a checkpoint; the folder it lies in."""
+    (run,) = [m for m in stage.engine.sent if isinstance(m, Run) and m.job_id == ident]
+    (Path(run.staging) / "checkpoint").write_bytes(b"left")
+    (Path(run.staging) / "half.flac").write_bytes(b"half")
+    stage.jobs.on_message(LeftOff(ident, "checkpoint"))
+
+
+def names(folder):
+    return [path.name for path in Path(folder).iterdir()]
+
+
+async def until(condition):
+    while not condition():  # noqa: ASYNC110 - a thread of asyncio.to_thread is what it waits for
+        await asyncio.sleep(0.001)
+
+
+def test_a_job_goes_on_once_from_its_checkpoint_in_a_folder_without_halves(play):
+    async def scene(stage):
+        stage.jobs.submit(job("a"))
+        await stage.settle()
+        left_off(stage)
+        stage.jobs.on_worker_exit("signal 9")
+        await until(lambda: stage.running() == ["a", "a"])
+        again = stage.engine.sent[-1]
+        assert again.left_off == "checkpoint"
+        assert names(again.staging) == ["checkpoint"]
+        assert [e.reason for e in stage.events if isinstance(e, JobResumed)] == ["signal 9"]
+        assert stage.endings("a") == []
+        stage.jobs.on_worker_exit("signal 9")
+        await stage.settle()
+        assert stage.endings("a") == [JobFailed]
+        assert stage.running() == ["a", "a"]
+
+    play(scene)
+
+
+def test_a_cancelled_job_never_goes_on(play):
+    async def scene(stage):
+        for ident, early in (("a", True), ("b", False)):
+            stage.jobs.submit(job(ident))
+            await stage.settle()
+            left_off(stage, ident)
+            if early:
+                stage.jobs.cancel(stage.jobs.current)
+            stage.jobs.on_worker_exit("signal 9")
+            if not early:
+                stage.jobs.cancel(stage.jobs.current)
+            await until(lambda ident=ident: stage.endings(ident))
+            assert stage.endings(ident) == [JobCancelled]
+        assert stage.running() == ["a", "b"]
+
+    play(scene)
+
+
+def test_a_job_that_is_being_heard_does_not_begin_again_under_the_listener(play):
+    async def scene(stage):
+        stage.jobs.submit(job("a"))
+        await stage.settle()
+        left_off(stage)
+        stage.jobs.on_message(AudioGrown("a", "x.f32", 100, 10, 1))
+        stage.jobs.on_worker_exit("signal 9")
+        assert stage.endings("a") == [JobFailed]
+
+    play(scene)
+
+
+def test_a_job_whose_checkpoint_vanished_fails_with_the_reason(play):
+    async def scene(stage):
+        stage.jobs.submit(job("a"))
+        await stage.settle()
+        stage.jobs.on_message(LeftOff("a", "../nowhere"))
+        stage.jobs.on_worker_exit("signal 9")
+        await until(lambda: stage.endings("a"))
+        assert stage.endings("a") == [JobFailed]
+        assert stage.running() == ["a"]
 
     play(scene)
