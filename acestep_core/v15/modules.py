@@ -117,39 +117,39 @@ class Conditioner:
     @torch.no_grad()
     def encoded(self, heard: Heard) -> tuple[Tensor, Tensor]:
         """Lyrics, timbre and text packed [batch, tokens, width], those that count first, and which do."""
-        dtype = self.null.dtype
+        at = self.null
         states, mask = self.encoder(
-            heard.text.to(dtype),
-            heard.text_mask,
-            heard.lyric.to(dtype),
-            heard.lyric_mask,
-            heard.timbre.to(dtype),
-            heard.timbre_of,
+            heard.text.to(at),
+            heard.text_mask.to(at.device),
+            heard.lyric.to(at),
+            heard.lyric_mask.to(at.device),
+            heard.timbre.to(at),
+            heard.timbre_of.to(at.device),
         )
         return states, mask
 
     @torch.no_grad()
     def timbre(self, frames: Tensor, of: Tensor) -> tuple[Tensor, Tensor]:
         """One embedding for each reference [batch, most references, width], and which places hold one."""
-        embeddings, mask = self.encoder.timbre_encoder(frames.to(self.null.dtype), of)
+        embeddings, mask = self.encoder.timbre_encoder(frames.to(self.null), of.to(self.null.device))
         return embeddings, mask
 
     @torch.no_grad()
     def tokens(self, latents: Tensor) -> tuple[Tensor, Tensor]:
         """[batch, frames, 64] → quantized [batch, ⌈frames / 5⌉, width] and their codes; padded with silence."""
-        quantized, codes = self.tokenizer.tokenize(latents.to(self.null.dtype), self.silence)
+        quantized, codes = self.tokenizer.tokenize(latents.to(self.null), self.silence)
         return quantized, codes
 
     @torch.no_grad()
     def frames(self, quantized: Tensor) -> Tensor:
         """The tokenizer's way back: five frames a token, [batch, 5·tokens, 64]."""
-        frames: Tensor = self.detokenizer(quantized)
+        frames: Tensor = self.detokenizer(quantized.to(self.null))
         return frames
 
     @torch.no_grad()
     def quantized(self, codes: Tensor) -> Tensor:
         """Codes [batch, tokens, 1] in [0, 64000) → what the tokenizer would have made, [batch, tokens, width]."""
-        quantized: Tensor = self.tokenizer.quantizer.get_output_from_indices(codes)
+        quantized: Tensor = self.tokenizer.quantizer.get_output_from_indices(codes.to(self.null.device))
         return quantized
 
     def hints(self, latents: Tensor) -> Tensor:
@@ -158,7 +158,8 @@ class Conditioner:
 
 
 class Denoiser:
-    """The transformer as the sampler asks for it. Latents stay float32; what it computes in is its own affair."""
+    """The transformer as the sampler asks for it: latents go in and come out as float32 on the CPU, wherever and in
+    whatever it computes, so that a seed means the same on every device."""
 
     def __init__(self, transformer: AceStepTransformer1DModel, null: Tensor) -> None:
         self._transformer, self._null = transformer, null
