@@ -10,7 +10,7 @@ import pytest
 def v15() -> ModuleType:
     """``acestep_core.v15`` with its rooms. Not imported where tests are collected: diffusers takes seconds."""
     import acestep_core.v15
-    from acestep_core.v15 import assemble, config, layout, loading, lora, modules, published, vae, weights  # noqa: F401
+    from acestep_core.v15 import assemble, config, layout, loading, lora, modules, published, tasks, vae, weights  # noqa: F401
 
     return acestep_core.v15
 

@@ -19,6 +19,7 @@ def published(folder: Path, which: str = "core", variant: str = "turbo") -> Path
     model = folder / f"acestep-v15-{variant}"
     model.mkdir(parents=True)
     config = json.loads((GOLDEN / which / "config.json").read_text())
+    del config["timbre_fix_frame"]  # diffusers keeps none, so that both layouts are to have the usual one
     (model / "config.json").write_text(json.dumps(config | {"is_turbo": variant.endswith("turbo")}))
     shutil.copyfile(GOLDEN / which / "weights.safetensors", model / "model.safetensors")
     silence = load_file(GOLDEN / which / "inputs.safetensors")["silence_latent"]
