@@ -164,6 +164,7 @@ def test_a_job_whose_worker_died_goes_on_once_where_it_was(daemon, tmp_path):
     assert len(daemon.notifications("generation_started")) == 1
     assert any("goes on" in m["params"]["message"] for m in daemon.notifications("engine_notice"))
     assert Path(track["path"]).exists()
+    daemon.close()
     assert [path.name for path in (tmp_path / "cache").rglob("checkpoint*")] == []
 
 

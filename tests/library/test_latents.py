@@ -168,6 +168,15 @@ def test_reindex_takes_in_what_came_and_leaves_out_what_is_damaged(tracks, root)
     assert sorted(ids(tracks)) == sorted([kept.id, came.record.id])
 
 
+def test_a_latent_under_another_s_name_is_not_taken_in(tracks, root):
+    kept = committed(tracks)
+    other = root / "latents" / "00000000-0000-4000-8000-000000000000.safetensors"
+    shutil.copy(kept.path, other)
+    tracks.close()
+    assert ids(tracks) == [kept.id]
+    assert kept.id in refused(tracks.latents.get, other.stem).message
+
+
 def test_an_index_from_before_latents_keeps_its_tracks(tracks, root):
     kept = committed_track(tracks)
     tracks.close()

@@ -14,7 +14,7 @@ from lofi_daemon.audio.files import read_track
 from lofi_daemon.backends.base import Equipment, LatentMade, Rendering
 from lofi_daemon.engine.link import Done, LeftOff, Run, StageDone
 from lofi_daemon.errors import LofiError
-from lofi_daemon.library.latents.file import examine
+from lofi_daemon.library.latents.file import examine, examine_bytes, seal
 from lofi_daemon.model import UNSET, LatentFile, StageParams
 from lofi_daemon.stages.executor import Engines, run_job
 from lofi_daemon.stages.latents import AUTOSAVE, AUTOSAVE_EVERY_SEC, Latents, StageLatents
@@ -142,6 +142,7 @@ def harmed(data):
     [
         (lambda path: path.write_bytes(harmed(path.read_bytes())), "checksum"),
         (lambda path: path.write_bytes(path.read_bytes()[:500]), "cut short"),
+        (lambda path: path.write_bytes(seal(blob(9), examine_bytes(path.read_bytes()).record)), "not the file"),
         (lambda path: path.unlink(), "gone"),
         (lambda path: (path.unlink(), path.mkdir()), "directory"),
     ],
