@@ -1,6 +1,8 @@
 """Latents in the worker: what an engine hands over, finds again, and goes on from."""
 
 import stat
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -105,6 +107,32 @@ def test_a_checkpoint_is_a_latent_of_its_own(run):
     track = told[-1].tracks[0]
     assert (track.latent_id, track.latent_checkpoint_id) == (final.record.id, checkpoint.record.id)
     assert track.checkpoint_step == 1
+
+
+def test_a_full_disk_fails_the_job_by_name_and_leaves_no_half(tmp_path):
+    script = """
+import resource, sys
+from pathlib import Path
+sys.path[:0] = sys.argv[1:3]
+from test_latents import FINAL, PARAMS, Equipment, LofiError, Run, StageLatents, UTC, datetime
+job = Run("j", (PARAMS,), (("a", "b"),), (Equipment("1"),), sys.argv[3])
+own = StageLatents(job, 0, print, lambda: datetime.now(UTC))
+resource.setrlimit(resource.RLIMIT_FSIZE, (5000, resource.RLIM_INFINITY))
+try:
+    own.keep(FINAL)
+except LofiError as error:
+    print(error.name, error.details["reason"], list(Path(sys.argv[3]).iterdir()), own.made)
+"""
+    folder = tmp_path / "job"
+    folder.mkdir()
+    here = Path(__file__).parent
+    child = subprocess.run(
+        [sys.executable, "-c", script, str(here), str(here.parent), str(folder)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert child.stdout.strip() == "CACHE_WRITE_ERROR EFBIG [] []"
 
 
 def test_an_engine_without_latents_makes_tracks_without(run):
