@@ -62,8 +62,8 @@ def going_on(saved: Checkpoint, grid: Grid, guidance: Kind, switch_step: int | N
         raise ResumeError(f"The checkpoint says step {saved.step} of {len(saved.grid) - 1}.")
     momentum = saved.momentum if guidance == saved.guidance else None
     if schedules.same(grid, saved.grid):
-        return Going(saved.grid, saved.step + 1, saved.x, momentum, saved.velocity, switch_step)
+        return Going(saved.grid, saved.step + 1, saved.x.float(), momentum, saved.velocity, switch_step)
     rest = schedules.from_level(grid, saved.t)
     if switch_step is not None:
         switch_step = max(0, switch_step - (len(grid) - len(rest)))
-    return Going(rest, 0, saved.x, momentum, saved.velocity, switch_step)
+    return Going(rest, 0, saved.x.float(), momentum, saved.velocity, switch_step)

@@ -21,16 +21,14 @@ CPU = torch.device("cpu")
 def load_transformer(
     layout: Layout, dtype: torch.dtype = torch.float32, device: torch.device = CPU
 ) -> AceStepTransformer1DModel:
-    """The diffusion transformer in ``dtype``; what embeds t stays float32, as t in bfloat16 is off by up to 0.4 %."""
+    """The diffusion transformer in ``dtype``; what embeds t stays float32."""
     if layout.diffusers:
         folder = layout.model / "transformer"
         made = assemble.transformer(_arguments(layout.config))
-        assemble.fill(made, weights.read(folder), "transformer", dtype)
+        assemble.fill(made, weights.read(folder), "transformer", dtype, exact=assemble.TIME)
     else:
-        read = weights.read(layout.model, lambda name: name.startswith("decoder."))
-        made = published.transformer(layout.config, published.parts(read)["transformer"], dtype)
-    made.time_embed.float()
-    made.time_embed_r.float()
+        parts = published.parts(weights.read(layout.model, lambda name: name.startswith("decoder.")))
+        made = published.transformer(layout.config, parts["transformer"], dtype)
     return made.to(device)
 
 
@@ -44,8 +42,8 @@ def load_conditioner(layout: Layout, dtype: torch.dtype = torch.float32, device:
 
 def _published_conditioner(layout: Layout, dtype: torch.dtype) -> Conditioner:
     silence = weights.read_silence(layout.model / "silence_latent.pt")
-    read = weights.read(layout.model, lambda name: not name.startswith("decoder."))
-    return published.conditioner(layout.config, published.parts(read), silence, dtype)
+    parts = published.parts(weights.read(layout.model, lambda name: not name.startswith("decoder.")))
+    return published.conditioner(layout.config, parts, silence, dtype)
 
 
 def _conditioner_of_diffusers(layout: Layout, dtype: torch.dtype) -> Conditioner:

@@ -177,7 +177,7 @@ class Denoiser:
     def at(self, x: Tensor, t: Tensor, condition: Condition, r: Tensor | None = None) -> Tensor:
         """v [batch, frames, 64] float32 at ``t`` [batch]; ``r`` is mean flow's second time, t itself if not given."""
         weight: Any = self._transformer.proj_in_conv.weight
-        # The embedding of t may be kept in float32 where the rest is not: t in bfloat16 is off by up to 0.4 %.
+        # What embeds t may be in float32 where the rest is not (assemble.py).
         t = t.to(weight.device, self._transformer.time_embed.linear_1.weight.dtype)
         (v,) = self._transformer(
             x.to(weight),

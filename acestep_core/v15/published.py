@@ -55,20 +55,21 @@ def parts(weights: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
     return found
 
 
-def transformer(settings: Config, weights: Mapping[str, Tensor], dtype: torch.dtype) -> AceStepTransformer1DModel:
-    """The diffusion transformer from its part of the weights (``parts``)."""
+def transformer(settings: Config, weights: dict[str, Tensor], dtype: torch.dtype) -> AceStepTransformer1DModel:
+    """The diffusion transformer from its part of the weights (``parts``), which it empties."""
     made = assemble.transformer(config.transformer(settings))
-    assemble.fill(made, weights, "transformer", dtype)
+    assemble.fill(made, weights, "transformer", dtype, exact=assemble.TIME)
     return made
 
 
 def conditioner(
-    settings: Config, weights: Mapping[str, Mapping[str, Tensor]], silence: Tensor, dtype: torch.dtype
+    settings: Config, weights: dict[str, dict[str, Tensor]], silence: Tensor, dtype: torch.dtype
 ) -> Conditioner:
-    """The rest of the model from its parts; ``silence`` [1, frames, 64]."""
+    """The rest of the model from its parts, which it empties; ``silence`` [1, frames, 64]."""
     encoder = assemble.encoder(config.encoder(settings), config.is_xl(settings))
     encoder.register_buffer("silence_latent", torch.empty_like(silence, device="meta"))
-    assemble.fill(encoder, {**weights["encoder"], "silence_latent": silence}, "condition encoder", dtype)
+    weights["encoder"]["silence_latent"] = silence
+    assemble.fill(encoder, weights["encoder"], "condition encoder", dtype)
     tokenizer = assemble.tokenizer(config.tokenizer(settings))
     assemble.fill(tokenizer, weights["tokenizer"], "audio tokenizer", dtype)
     detokenizer = assemble.detokenizer(config.detokenizer(settings))
