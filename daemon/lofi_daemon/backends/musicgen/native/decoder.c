@@ -186,9 +186,21 @@ static void prepare(const Decoder *d, Scratch *s, const float *x, int rows, int 
         for (int r = 0; r < rows; r++) {
             const float *from = x + (size_t)r * columns;
             int16_t *to = s->narrow + (size_t)r * columns;
-            float most = 0;
-            for (int i = 0; i < columns; i++) { const float a = fabsf(from[i]); most = a > most ? a : most; }
-            const float up = most > 0 ? MOST / most : 0;
+            uint32_t top = 0; /* floats without their sign are ordered as their bits, and NaN is above all */
+            for (int i = 0; i < columns; i++) {
+                uint32_t bits;
+                memcpy(&bits, from + i, 4);
+                bits &= 0x7fffffffu;
+                top = bits > top ? bits : top;
+            }
+            if (top >= 0x7f800000u) { /* infinite or NaN: must stay so, not turn into a quiet zero */
+                s->factor[r] = NAN;
+                memset(to, 0, (size_t)columns * sizeof(int16_t));
+                continue;
+            }
+            float most;
+            memcpy(&most, &top, 4);
+            const float up = most > MOST / 3.4e38f ? MOST / most : 0; /* so small that 1 / most is infinite: nothing */
             s->factor[r] = most / MOST;
             for (int i = 0; i < columns; i++) to[i] = (int16_t)rintf(from[i] * up);
         }
@@ -580,7 +592,7 @@ static void run(Decoder *d, int index) {
         for (int r = 0; r < rows; r++) {
             float *inner = d->inner + (size_t)r * ffn;
             if (shape->relu)
-                for (int i = ffn_from; i < ffn_to; i++) inner[i] = inner[i] > 0 ? inner[i] : 0;
+                for (int i = ffn_from; i < ffn_to; i++) inner[i] = inner[i] < 0 ? 0 : inner[i]; /* NaN stays */
             else
                 for (int i = ffn_from; i < ffn_to; i++)
                     inner[i] = 0.5f * inner[i] * (1.0f + erf_fast(inner[i] * 0.70710678118654752f));
