@@ -14,7 +14,8 @@ from ..model import AudioFormat, NoticeLevel, StageParams, Track
 class Run(Struct, frozen=True, tag="run"):
     """Render ``stages`` in order. Files go to the existing folder ``staging`` and nowhere else.
 
-    ``track_ids[i]`` are the ids of stage i's batch items; their seeds are seed, seed + 1, …
+    ``track_ids[i]`` are the ids of stage i's batch items; their seeds are seed, seed + 1, …  ``sources`` are the paths
+    of the tracks that stages work from, by id.
     """
 
     job_id: str
@@ -23,6 +24,7 @@ class Run(Struct, frozen=True, tag="run"):
     equipment: tuple[Equipment, ...]
     staging: str
     audio_format: AudioFormat = "flac"
+    sources: dict[str, str] = {}
 
 
 class Cancel(Struct, frozen=True, tag="cancel"):
@@ -45,8 +47,11 @@ class Ready(Struct, frozen=True, tag="ready"):
 
 
 class Started(Struct, frozen=True, tag="started"):
+    """Stage ``stage_index`` begins, perhaps with loading a model; its first ``Progress`` says that it is loaded."""
+
     job_id: str
     device: str
+    stage_index: int = 0
 
 
 class Progress(Struct, frozen=True, tag="progress"):

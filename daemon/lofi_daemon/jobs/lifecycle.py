@@ -252,7 +252,7 @@ class Jobs:
         try:
             job.staging = str(await self._library.staging())
             await self._engine.send(
-                Run(job.id, job.stages, job.track_ids, job.equipment, job.staging, self._audio_format)
+                Run(job.id, job.stages, job.track_ids, job.equipment, job.staging, self._audio_format, job.sources)
             )
         except LofiError as error:
             self._finish(job, "failed", JobFailed(job, error.name, error.message))

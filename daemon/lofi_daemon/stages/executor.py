@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from ..engine.link import Done, Notice, Progress, Run, StageDone, Started
 from ..errors import LofiError
 from ..model import NoticeLevel, StageParams, Track
 from .items import item_params
+from .sources import source_ids
 from .stream import Stream
 
 if TYPE_CHECKING:
@@ -58,9 +59,11 @@ class StageContext:
         emit: Emit,
         check_cancelled: Callable[[int, int], None],
         equipment: Equipment,
+        sources: Mapping[str, str],
         stream: Stream | None = None,
     ) -> None:
         self.stream = stream
+        self._sources = sources
         self.equipment = equipment
         self.heard = False
         self._job_id = job_id
@@ -75,6 +78,9 @@ class StageContext:
         if percent != self._last_percent:  # the front needs no more than each percent once
             self._last_percent = percent
             self._emit(Progress(self._job_id, done, total, self._stage_index))
+
+    def source(self, track_id: str) -> Path:
+        return Path(self._sources[track_id])
 
     def notice(self, level: NoticeLevel, message: str) -> None:
         self._emit(Notice(level, message))
@@ -99,12 +105,12 @@ def run_job(
     staging = Path(job.staging)
     tracks: tuple[Track, ...] = ()
     for index, params in enumerate(job.stages):
+        emit(Started(job.job_id, job.equipment[index].device, index))  # before: torch takes seconds to import
         engine = engines.get(params.backend)
-        emit(Started(job.job_id, engine.device))
         started = time.monotonic()
         is_last = index == len(job.stages) - 1
         stream = Stream(job.job_id, staging, job.track_ids[index][0], emit) if is_last else None
-        context = StageContext(job.job_id, index, emit, check_cancelled, job.equipment[index], stream)
+        context = StageContext(job.job_id, index, emit, check_cancelled, job.equipment[index], job.sources, stream)
         try:
             renderings = engine.render(params, context)
             if stream:
@@ -152,6 +158,7 @@ def _keep(
         generation_time_sec=seconds,
         created_at=created.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         params=params,
+        parent_ids=source_ids(params),
         lm_metadata=dict(rendering.metadata) if rendering.metadata else msgspec.UNSET,
         lufs=None if lufs is None else round(lufs, 2),
     )
