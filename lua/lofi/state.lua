@@ -292,7 +292,8 @@ local apply = {
         backend.status, backend.message = params.status, params.message
       end
     end
-    if params.status ~= "downloading" then
+    local download = M.current.downloads[params.backend]
+    if params.status ~= "downloading" and download and download.model == params.model then
       M.current.downloads[params.backend] = nil
     end
   end,
