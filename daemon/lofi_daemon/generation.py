@@ -87,13 +87,12 @@ class Generation:
         self._require_ready(params.backend)
         if job_id is not None:
             self._jobs.require_free_id(job_id)
+        params, sources = await self._find_sources(params)
+        equipment = await self._equipment(params)
         if request.backend is None:
             self._tell_default(params.backend)
         for message in resolved.notices:
             self._notice("warn", message)
-
-        params, sources = await self._find_sources(params)
-        equipment = await self._equipment(params)
         ids = tuple(track_id(item_params(params, i), equipment.model_version) for i in range(params.batch_size))
         if joined := self._jobs.join(ids, priority, auto_play):
             return self._accepted(joined)

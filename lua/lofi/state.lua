@@ -47,6 +47,7 @@ local M = {}
 ---@field playback lofi.Playback
 ---@field problem? lofi.Problem
 ---@field downloads table<string, lofi.Download> by backend
+---@field loading? { backend: string, model: string } what the running job waits for
 ---@field jobs lofi.Job[] in the order they were asked for
 ---@field waiting? integer jobs that wait, those of other editors too
 ---@field playlist? lofi.Playlist
@@ -291,6 +292,11 @@ local apply = {
       if backend.type == params.backend then
         backend.status, backend.message = params.status, params.message
       end
+    end
+    if params.status == "loading" then
+      M.current.loading = { backend = params.backend, model = params.model }
+    elseif M.current.loading and M.current.loading.backend == params.backend then
+      M.current.loading = nil
     end
     local download = M.current.downloads[params.backend]
     if params.status ~= "downloading" and download and download.model == params.model then
