@@ -3,8 +3,16 @@ makes of a track of the library."""
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
+from support.fake_hub import COMMIT
+from support.raw_daemon import REAL, RawDaemon
+
+LONG = 100.0
+"""Seconds: torch is imported, on a machine that has other things to do."""
 
 FRAMES = 24
 SCALE = [60, 64, 67, 69, 71, 74]
@@ -179,3 +187,83 @@ def test_with_int8_each_of_a_batch_follows_as_it_would_alone(melodies, lab, tune
     pair = run(batch_size=2, seed=3)
     assert np.abs(pair[1].audio - run(seed=4)[0].audio).max() < 1e-4
     assert np.abs(pair[1].audio - pair[0].audio).max() > 1e-2
+
+
+# ── the whole daemon ──
+
+
+@pytest.fixture
+def here(tmp_path, tunes, built, isolated, monkeypatch):
+    """musicgen-melody lies where Hugging Face's own library would have put it."""
+    from lofi_daemon.backends.musicgen.native import build
+
+    build.folder().parent.mkdir(parents=True)
+    build.folder().symlink_to(built)
+    home = tmp_path / "hub" / "models--facebook--musicgen-melody"
+    (home / "refs").mkdir(parents=True)
+    (home / "refs" / "main").write_text(COMMIT)
+    (home / "snapshots").mkdir()
+    (home / "snapshots" / COMMIT).symlink_to(tunes[1].folder)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+
+
+WISH = {"backend": "musicgen", "model": "melody"}
+
+
+def made(daemon, **request):
+    request = {"prompt": "slow piano", "duration_sec": 5, "seed": 1} | request
+    return daemon.end_of(daemon.result("generate", request)["job_id"], LONG)
+
+
+@pytest.mark.timeout(300)
+def test_a_track_is_made_after_one_of_the_library(here, tmp_path):
+    with RawDaemon(tmp_path / "cache", REAL) as daemon:
+        source = made(daemon, backend="synth")["params"]["tracks"][0]
+        ended = made(daemon, **WISH, reference_audio_id=source["id"][:8].upper())
+        assert ended["method"] == "generation_complete", ended
+        track = ended["params"]["tracks"][0]
+        assert (track["params"]["reference_audio_id"], track["parent_ids"]) == (source["id"], [source["id"]])
+        again = made(daemon, **WISH, reference_audio_id=source["id"])["params"]
+        assert (again["cached"], again["track_id"]) == (True, track["id"])
+        os.truncate(source["path"], 2000)
+        ended = made(daemon, **WISH, seed=2, reference_audio_id=source["id"])
+        assert (ended["method"], ended["params"]["code"]) == ("generation_error", "UNSUPPORTED"), ended
+        assert source["path"] in ended["params"]["message"]
+
+
+@pytest.fixture
+def puppet(here, tmp_path):
+    with RawDaemon(tmp_path / "cache") as daemon:
+        yield daemon
+
+
+@pytest.mark.parametrize(
+    ("wrong", "name"),
+    [
+        ({"reference_audio_id": "../../etc/passwd"}, "INVALID_TRACK_ID"),
+        ({"reference_audio_id": "abcdef01"}, "INVALID_TRACK_ID"),
+        ({"model": "small"}, "INVALID_PARAMS"),
+        ({"model": None, "backend": "synth"}, "INVALID_PARAMS"),
+    ],
+)
+def test_what_cannot_be_followed_is_refused(puppet, wrong, name):
+    kept = made(puppet, backend="synth")["params"]["track_id"]
+    request = {"prompt": "slow piano"} | WISH | {"reference_audio_id": kept} | wrong
+    error = puppet.error("generate", request)
+    assert (error["data"]["code"], error["data"]["field"]) == (name, "reference_audio_id"), error
+    if wrong.get("model") == "small":
+        assert "melody, melody-large, stereo-melody" in error["message"]
+
+
+def test_a_track_without_its_file_cannot_be_followed(puppet):
+    kept = made(puppet, backend="synth")["params"]["tracks"][0]
+    Path(kept["path"]).unlink()
+    error = puppet.error("generate", {"prompt": "slow piano", "reference_audio_id": kept["id"]} | WISH)
+    assert error["data"]["code"] == "INVALID_TRACK_ID"
+    assert "lost its file" in error["message"]
+
+
+def test_the_text_alone_makes_another_track_than_the_text_and_a_melody(puppet):
+    kept = made(puppet, backend="synth")["params"]["track_id"]
+    alone, followed = made(puppet, **WISH), made(puppet, **WISH, reference_audio_id=kept)
+    assert alone["params"]["track_id"] != followed["params"]["track_id"]
