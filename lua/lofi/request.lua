@@ -72,6 +72,12 @@ M.schema = {
     doc = "Sampling among the likeliest tokens of this total, for MusicGen.",
   },
   {
+    name = "reference_audio_id",
+    alias = { "melody" },
+    type = "string",
+    doc = "Track whose melody is followed, for MusicGen's melody models: its id, or its beginning.",
+  },
+  {
     name = "priority",
     type = "string",
     enum = { "high", "normal", "low" },
@@ -252,17 +258,15 @@ end
 
 --- Completions of the last word of `before`, options only: a prompt is the user's own.
 ---@param before string the words so far, up to the cursor
----@param backends? string[] those the daemon has
+---@param heard? table<string, string[]> values that only the daemon knows, by option
 ---@return string[]
-function M.complete(before, backends)
+function M.complete(before, heard)
   local lead = before:match("%S*$")
   local name, start = lead:match("^([%a_][%w_]*)=(.*)$")
   if name then
     local entry = by_name[name]
     local values = entry and (entry.suggest or (entry.type == "boolean" and { "true", "false" })) or {}
-    if entry and entry.name == "backend" and backends then
-      values = backends
-    end
+    values = entry and heard and heard[entry.name] or values
     return vim
       .iter(values)
       :filter(function(value)

@@ -34,7 +34,10 @@ local function complete(before)
   local names = known and vim.iter(known):map(function(backend)
     return backend.type
   end)
-  return require("lofi.request").complete(before, names and names:totable())
+  return require("lofi.request").complete(before, {
+    backend = names and names:totable(),
+    reference_audio_id = words.short(state.known_tracks()),
+  })
 end
 
 ---@param args string

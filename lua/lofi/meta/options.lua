@@ -20,6 +20,7 @@
 ---@field radio? lofi.Config.Radio
 ---@field worker_nice? integer How much generation stands back for other programs; 0 = not at all, 19 = most.
 ---@field model_path? string Where models are kept; empty = models in the cache folder.
+---@field musicgen_precision? "auto"|"float32"|"bfloat16"|"int8" How MusicGen's weights are kept: auto is int8 on a CPU (several times faster) and bfloat16 on a GPU; float32 is exactly the published model.
 ---@field ace_step_model_dir? string Where the ACE-Step models are; empty = ace-step in the cache folder.
 ---@field ace_step_default_steps? integer ACE-Step v1: diffusion steps of a request that names none.
 ---@field ace_step_default_scheduler? "euler"|"heun"|"pingpong" ACE-Step v1: scheduler of a request that names none.
@@ -94,6 +95,8 @@
 ---@field temperature? number Sampling temperature, for MusicGen.
 ---@field top_k? integer Sampling among the k likeliest tokens, for MusicGen.
 ---@field top_p? number Sampling among the likeliest tokens of this total, for MusicGen.
+---@field reference_audio_id? string Track whose melody is followed, for MusicGen's melody models: its id, or its beginning.
+---@field melody? string Track whose melody is followed, for MusicGen's melody models: its id, or its beginning.
 ---@field priority? "high"|"normal"|"low" Place in the queue.
 ---@field auto_play? boolean Play it when it is finished; as in setup().
 ---@field play? boolean Play it when it is finished; as in setup().
