@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 import threading
 
@@ -16,6 +18,7 @@ LONG = 100.0
 pytestmark = pytest.mark.timeout(300)
 
 DAEMON = [sys.executable, "-m", "lofi_daemon"]
+MAIN = "import sys; from lofi_daemon.cli import main; sys.exit(main())"
 REPO = "facebook/musicgen-small"
 BIG = "model.safetensors"
 RECORD_STATUS = """
@@ -150,3 +153,13 @@ def test_auto_takes_it_and_what_is_missing_or_damaged_is_a_sentence(open_editor,
     editor.command("LofiGenerate rain duration=5 seed=3 backend=synth")
     wait_for_event(editor, "LofiDone", 3)
     assert_calm(editor)
+
+
+def test_the_selftest_of_random_weights_finds_all_but_music(cached):
+    command = [sys.executable, "-c", MAIN, "selftest", "musicgen", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    findings = json.loads(done.stdout)["findings"]
+    assert done.returncode == 0, findings
+    text = "\n".join(finding["text"] for finding in findings)
+    for said in ("loads in", "int8 on cpu", "logits differ", "sound in parts", "5 s of music", "spectral flatness"):
+        assert said in text
