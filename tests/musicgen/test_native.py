@@ -124,6 +124,13 @@ def test_what_does_not_fit_is_refused_and_the_rest_goes_on(lab, mono, library):
     layers.close()
 
 
+def test_more_cores_than_the_step_has_use_for_are_no_failure(lab, mono, library):
+    layers = lab.layers(mono, library, 1, 16, threads=192)
+    layers.text(*lab.text_of(mono, 1, guided=False))
+    assert lab.torch.isfinite(layers.forward(lab.torch.randn(1, 1, 96), 0)).all()
+    layers.close()
+
+
 def test_a_prompt_longer_than_the_step_takes_is_a_sentence(lab, mono, library):
     layers = lab.layers(mono, library, 1, 16)
     states = lab.torch.zeros(3, 1, 4, 1025, 24)

@@ -37,6 +37,8 @@ torch.set_num_threads(1)  # several files are tested at a time, on few cores
 torch.set_grad_enabled(False)
 
 VOCABULARY = 64
+RATE = 6400
+"""Samples a second; the published ones have 32,000. 640 of them are a frame, so there are ten frames a second."""
 WORDS = ("<pad>", "</s>", "<unk>", "rain", "piano", "slow", "jazz")
 PROMPTS = [[3, 4, 5, 6, 1], [5, 3, 1, 0, 0], [6, 1, 0, 0, 0], [4, 4, 4, 1, 0]]
 """Of different lengths, padded with zeros."""
@@ -54,9 +56,9 @@ class Tiny:
         return open_checkpoint(self.folder)
 
 
-def make(folder: Path, channels: int = 1, shard: str | None = None, seed: int = 1, **decoder: Any) -> Tiny:
-    """``shard`` ("50KB") spreads the tensors over several files; ``decoder`` overrides its configuration."""
-    torch.manual_seed(seed)
+def make(folder: Path, channels: int = 1, rate: int = RATE, **decoder: Any) -> Tiny:
+    """``decoder`` overrides its configuration."""
+    torch.manual_seed(1)
     sizes = {
         "vocab_size": VOCABULARY, "num_hidden_layers": 3, "hidden_size": 96, "ffn_dim": 160, "num_attention_heads": 4,
         "num_codebooks": 4 * channels, "audio_channels": channels, "pad_token_id": VOCABULARY,
@@ -64,8 +66,9 @@ def make(folder: Path, channels: int = 1, shard: str | None = None, seed: int = 
     } | decoder  # fmt: skip
     text = T5Config(vocab_size=100, d_model=48, d_kv=12, d_ff=64, num_layers=2, num_heads=4)
     codec = EncodecConfig(
-        sampling_rate=32_000, audio_channels=1, num_filters=4, upsampling_ratios=[8, 5, 4, 4], codebook_size=VOCABULARY,
-        hidden_size=16, codebook_dim=16, use_causal_conv=False, use_conv_shortcut=False, target_bandwidths=[1.2],
+        sampling_rate=rate, audio_channels=1, num_filters=4, upsampling_ratios=[8, 5, 4, 4], codebook_size=VOCABULARY,
+        hidden_size=16, codebook_dim=16, use_causal_conv=False, use_conv_shortcut=False,
+        target_bandwidths=[4 * 6 * rate / 640 / 1000],
     )  # fmt: skip
     config = MusicgenConfig(
         text_encoder=text.to_dict(), audio_encoder=codec.to_dict(), decoder=MusicgenDecoderConfig(**sizes).to_dict()
@@ -81,7 +84,7 @@ def make(folder: Path, channels: int = 1, shard: str | None = None, seed: int = 
         do_sample=True, guidance_scale=3.0, max_length=1500, decoder_start_token_id=VOCABULARY,
         pad_token_id=VOCABULARY, bos_token_id=VOCABULARY,
     )  # fmt: skip
-    model.save_pretrained(folder, **({"max_shard_size": shard} if shard else {}))
+    model.save_pretrained(folder)
     save_tokenizer(folder)
     return Tiny(folder, model)
 

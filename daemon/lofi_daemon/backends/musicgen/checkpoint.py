@@ -208,7 +208,7 @@ def _plain(name: object) -> bool:
 def _json(folder: Path, name: str) -> dict[str, Any]:
     try:
         document = json.loads((folder / name).read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _failed(folder, f"{name} cannot be read ({error})") from error
     if not isinstance(document, dict):
         raise _failed(folder, f"{name} holds no object")

@@ -16,7 +16,7 @@ from .codec import Codec
 from .decoder import Embeddings, Layers, Text
 from .melody import Prefix
 from .native import build
-from .native_decoder import NativeDecoder, Weights, declare
+from .native_decoder import NativeDecoder, Weights, declare, takes
 from .precision import Precision
 from .text import TextEncoder
 from .torch_decoder import TorchDecoder, TorchWeights
@@ -79,6 +79,9 @@ class Loaded:
         return self._prefix(states, torch.ones(states.shape[:2]), melody, guided)
 
     def _native(self, folder: Path, notice: Notice) -> ctypes.CDLL | None:
+        if not takes(self.config):
+            notice("warn", "This MusicGen is of an unusual size, for which there is no fast way; it will be slow.")
+            return None
         try:
             library = build.load(folder)
         except build.CannotBuildError as error:

@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 
 from ...errors import LofiError
-from .checkpoint import Checkpoint
+from .checkpoint import Checkpoint, DecoderConfig
 from .crew import Crew
 from .decoder import head_weights, layer_weights
 from .precision import Precision
 
 PRECISIONS: dict[Precision, int] = {"float32": 0, "bfloat16": 1, "int8": 2}
 BYTES: dict[Precision, int] = {"float32": 4, "bfloat16": 2, "int8": 1}
-MAX_LAYERS = 128
+MAX_LAYERS, MAX_HEAD, MAX_THREADS = 128, 256, 64
 TILE, CHUNK = 4, 32
 """Weights lie as [rows / TILE][columns / CHUNK][TILE][CHUNK]."""
 BLOCK = 16
@@ -65,15 +65,25 @@ def declare(library: ctypes.CDLL) -> None:
     library.lofi_decoder_features.restype = c_char_p
 
 
+def takes(config: DecoderConfig) -> bool:
+    """Whether the step is made for a model of these sizes. All that are published are so."""
+    head = config.hidden // config.heads
+    return not (
+        config.hidden % CHUNK
+        or config.ffn % CHUNK
+        or config.codebooks * config.vocabulary % TILE
+        or head % TILE
+        or head > MAX_HEAD
+        or config.layers > MAX_LAYERS
+    )
+
+
 class Weights:
     """A decoder's weights, packed for the C step in one arena. Made once for a model, used by many decoders."""
 
     def __init__(self, checkpoint: Checkpoint, precision: Precision) -> None:
-        """Raises MODEL_LOAD_FAILED for what the checkpoint lacks, or sizes that the step does not take."""
-        config = checkpoint.decoder
-        if config.hidden % CHUNK or config.ffn % CHUNK or config.layers > MAX_LAYERS:
-            raise checkpoint.damaged("its sizes are no multiples of 32")
-        self.config = config
+        """For sizes that ``takes`` says yes to. Raises MODEL_LOAD_FAILED for what the checkpoint lacks."""
+        self.config = config = checkpoint.decoder
         self.precision = precision
         self._kept: list[Tensor] = []
         self._arena = _Arena(_weight_count(checkpoint) * BYTES[precision])
@@ -138,6 +148,7 @@ class NativeDecoder:
     ) -> None:
         """Room for ``positions`` of each of ``sequences``. Raises MODEL_INFERENCE_FAILED without memory."""
         config = weights.config
+        threads = min(threads, MAX_THREADS)
         self.precision = weights.precision
         self.rows = int(library.lofi_decoder_max_rows())
         self._library, self._weights = library, weights
