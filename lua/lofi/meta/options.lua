@@ -68,7 +68,7 @@
 
 ---@class lofi.Config.Radio
 ---@field strategy? "same_prompt"|"preset_cycle"|"random_preset"|"library" What the radio plays next, where |:LofiRadio| does not say.
----@field duration_sec? number Length of the tracks that the radio makes.
+---@field duration_sec? number Length of the tracks that the radio makes; where a backend ends sooner, its longest.
 ---@field backend? string What makes the radio's tracks; empty = |lofi-default-backend|.
 
 ---@class lofi.GenerateOpts
@@ -85,16 +85,16 @@
 ---@field instrumental? boolean No voice.
 ---@field lyrics? string What is sung, for ACE-Step.
 ---@field vocal_language? string Language of the lyrics, for ACE-Step.
----@field batch_size? integer Tracks at once, each with the next seed.
+---@field batch_size? integer Tracks at once, each with the next seed, for MusicGen.
 ---@field inference_steps? integer Diffusion steps, for ACE-Step.
 ---@field steps? integer Diffusion steps, for ACE-Step.
----@field guidance_scale? number How closely the prompt is followed, for neural backends.
+---@field guidance_scale? number How closely the prompt is followed, for neural backends; MusicGen: 1 to 30, 3 if left out.
 ---@field scheduler? string Solver, for ACE-Step.
 ---@field shift? number Timestep shift, for ACE-Step.
 ---@field guidance? string Kind of guidance, for ACE-Step.
----@field temperature? number Sampling temperature, for MusicGen.
----@field top_k? integer Sampling among the k likeliest tokens, for MusicGen.
----@field top_p? number Sampling among the likeliest tokens of this total, for MusicGen.
+---@field temperature? number Above 1 more daring, below 1 more even, for MusicGen.
+---@field top_k? integer Sampling among the k likeliest tokens, 50 if left out, 0 = all, for MusicGen.
+---@field top_p? number Sampling among the likeliest tokens of this total, 0 to 1, for MusicGen.
 ---@field reference_audio_id? string Track whose melody is followed, for MusicGen's melody models: its id, or its beginning.
 ---@field melody? string Track whose melody is followed, for MusicGen's melody models: its id, or its beginning.
 ---@field priority? "high"|"normal"|"low" Place in the queue.
