@@ -120,7 +120,7 @@ def test_from_not_installed_to_music_that_is_heard_while_it_is_made(open_editor,
     assert names.index("LofiPlayback") < names.index("LofiDone")
     progress = heard(editor, "LofiProgress")
     assert any(data.get("eta_sec") for data in progress)
-    assert progress[-1]["total_steps"] > 20 * 50
+    assert progress[-1]["total_steps"] > 20 * 10
     track = done["tracks"][0]
     assert track["model_version"].startswith(f"musicgen-small@{COMMIT[:12]}/int8/")
     assert (track["params"]["temperature"], track["params"]["top_k"], track["duration_sec"]) == (0.9, 100, 20)
