@@ -11,8 +11,9 @@ import pytest
 
 from lofi_daemon.backends.musicgen.native import build
 
-BOUND = {"float32": 2e-6, "bfloat16": 0.015, "int8": 0.008}
-"""Of the logits' error over their size, against float32 arithmetic with weights of that precision."""
+BOUND = {"float32": 2e-6, "bfloat16": 0.015, "int8": 0.02}
+"""Of the logits' error over their size, against float32 arithmetic with weights of that precision: what is left is the
+cache, which has it too, and for int8 half of what the weights' rounding does."""
 
 SHAPES = {
     "as usual": {},
