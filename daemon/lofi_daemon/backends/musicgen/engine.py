@@ -23,6 +23,8 @@ from .sampling import Sampling, no_number
 from .tokens import generate_codes
 from .windows import Window, windows
 
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # it warns of how the checkpoints were published
+
 FIRST_CHUNK_SEC, CHUNK_SEC = 0.5, 1.0
 """Sound is decoded in such parts: small ones waste work on their surroundings, large ones keep the listener waiting."""
 
