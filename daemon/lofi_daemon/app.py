@@ -131,7 +131,7 @@ class App:
             shared_log,
         )
         generation_methods.add(table, self.generation, self.jobs)
-        model_methods.add(table, settings, self.downloads, self.engine)
+        model_methods.add(table, settings, self.downloads)
         library_methods.add(table, self.library)
         playback_methods.add(table, self.library, self.player)
         playlist_methods.add(table, self.library, self.player)
