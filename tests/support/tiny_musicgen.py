@@ -27,10 +27,10 @@ from transformers import (
 from lofi_daemon.backends.base import Equipment
 from lofi_daemon.backends.musicgen.checkpoint import Checkpoint, open_checkpoint
 from lofi_daemon.backends.musicgen.decoder import Embeddings, Layers, Text
-from lofi_daemon.backends.musicgen.native_decoder import NativeDecoder, Weights, quantise
+from lofi_daemon.backends.musicgen.native_decoder import NativeDecoder, Weights
 from lofi_daemon.backends.musicgen.sampling import Sampling
 from lofi_daemon.backends.musicgen.tokens import generate_codes
-from lofi_daemon.backends.musicgen.torch_decoder import TorchDecoder, TorchWeights
+from lofi_daemon.backends.musicgen.torch_decoder import TorchDecoder, TorchWeights, quantise
 from lofi_daemon.model import StageParams
 
 torch.set_num_threads(1)  # several files are tested at a time, on few cores
@@ -166,7 +166,7 @@ def layers(
     """The C step's, or torch's where ``library`` is None."""
     if library is None:
         return TorchDecoder(TorchWeights(tiny.checkpoint, precision, torch.device("cpu")), sequences, positions)
-    return NativeDecoder(library, Weights(tiny.checkpoint, precision), sequences, positions, threads)
+    return NativeDecoder(library, Weights(library, tiny.checkpoint, precision), sequences, positions, threads)
 
 
 def text_of(tiny: Tiny, batch: int, guided: bool) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

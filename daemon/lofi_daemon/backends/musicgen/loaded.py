@@ -40,7 +40,7 @@ class Loaded:
         self._library = self._native(native, notice) if self.device.type == "cpu" else None
         self._weights: Weights | TorchWeights
         if self._library:
-            self._weights = Weights(self.checkpoint, self.precision)
+            self._weights = Weights(self._library, self.checkpoint, self.precision)
         else:
             self._weights = TorchWeights(self.checkpoint, self.precision, self.device)
         self._prefix = Prefix(self.checkpoint) if self.config.melody else None

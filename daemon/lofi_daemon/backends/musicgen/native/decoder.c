@@ -904,6 +904,27 @@ API int lofi_decoder_step(Decoder *d, const float *x, int first, int count, int 
     return 0;
 }
 
+/* A matrix [rows, columns] in the order and the precision in which the step reads it; of int8 the rows' scales too:
+ * weight = int8 * scale. */
+API void lofi_decoder_pack(const float *weight, int rows, int columns, int precision, void *to, float *scale) {
+    for (int n = 0; n < rows; n++, weight += columns) {
+        const size_t at = (size_t)(n & ~3) * columns + (n & 3) * CHUNK;
+        if (precision == INT8) {
+            const float most = largest(weight, columns);
+            const float unit = scale[n] = most == 0 ? 1 : most / 127;
+            for (int c = 0; c < columns; c += CHUNK)
+                for (int j = 0; j < CHUNK; j++)
+                    ((int8_t *)to)[at + (size_t)c * 4 + j] = most >= 0 ? (int8_t)rintf(weight[c + j] / unit) : 0;
+        } else if (precision == BFLOAT16) {
+            for (int c = 0; c < columns; c += CHUNK)
+                for (int j = 0; j < CHUNK; j++) ((uint16_t *)to)[at + (size_t)c * 4 + j] = to_bfloat16(weight[c + j]);
+        } else {
+            for (int c = 0; c < columns; c += CHUNK)
+                memcpy((float *)to + at + (size_t)c * 4, weight + c, CHUNK * sizeof(float));
+        }
+    }
+}
+
 API int lofi_decoder_max_rows(void) { return MAX_ROWS; }
 
 /* What the compiler was allowed to use, for the bench and the log. */
