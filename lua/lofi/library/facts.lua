@@ -81,8 +81,12 @@ function M.of(track)
     { "made", ("%s, in %.1f s"):format(when(track.created_at), track.generation_time_sec) },
     { "favourite", track.favorite and "yes" or "no" },
   })
-  if #track.parent_ids > 0 then
-    table.insert(list, { "made from", table.concat(track.parent_ids, " ") })
+  local parents = vim.iter(track.parent_ids):filter(function(id)
+    return id ~= track.params.reference_audio_id -- which is shown as the melody
+  end)
+  local others = parents:join(" ")
+  if others ~= "" then
+    table.insert(list, { "made from", others })
   end
   if track.latent_id then
     table.insert(list, { "latent", track.latent_id })
