@@ -252,7 +252,7 @@ def test_what_cannot_be_followed_is_refused(puppet, wrong, name):
     error = puppet.error("generate", request)
     assert (error["data"]["code"], error["data"]["field"]) == (name, "reference_audio_id"), error
     if wrong.get("model") == "small":
-        assert "melody, melody-large, stereo-melody" in error["message"]
+        assert "model=melody, melody-large or stereo-melody" in error["message"]
 
 
 def test_a_track_without_its_file_cannot_be_followed(puppet):

@@ -42,8 +42,8 @@ def _check(params: StageParams) -> None:
     if params.reference_audio_id is not None and params.model not in _MELODY_MODELS:
         raise LofiError(
             "INVALID_PARAMS",
-            f"MusicGen {params.model} follows no melody; with reference_audio_id choose one of the models "
-            f"{', '.join(_MELODY_MODELS)}.",
+            f"MusicGen {params.model} follows no melody; take model={', '.join(_MELODY_MODELS[:-1])} or "
+            f"{_MELODY_MODELS[-1]}.",
             field="reference_audio_id", expected=list(_MELODY_MODELS), got=params.model,
         )  # fmt: skip
 
