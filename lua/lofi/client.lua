@@ -195,6 +195,9 @@ function M.request(method, params, callback)
   local open, err = connection, nil
   if not open or not open:is_open() then
     open, err = start()
+    if err then
+      state.fail("lofi-daemon", err.message)
+    end
   end
   if open then
     open:request(method, params, callback)

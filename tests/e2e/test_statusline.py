@@ -130,6 +130,13 @@ def test_the_end_of_the_daemon_is_told(open_editor, fake):
     assert info(editor)["error"].startswith("the daemon stopped (exit code 3)")
 
 
+def test_a_daemon_that_cannot_be_started_is_told(open_editor, tmp_path):
+    editor = open_editor([str(tmp_path / "nowhere")])
+    editor.command("LofiPause")
+    editor.wait("require('lofi').statusline() == '✗ lofi-daemon'")
+    assert "nowhere" in info(editor)["error"]
+
+
 def test_icons_are_those_of_setup_or_of_the_call_and_ascii_has_its_own(playing):
     assert text(playing, "{ icons = { paused = 'zz' } }").startswith("zz rainy")
     playing.lua("require('lofi').setup({ ascii = true })")
