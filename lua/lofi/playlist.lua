@@ -155,12 +155,8 @@ local function clear()
     words.say("the playlist is empty.")
     return
   end
-  local choices =
-    { ("Take out %s"):format(count == 1 and "the one track" or count .. " tracks"), "Keep them" }
-  vim.ui.select(choices, { prompt = "Empty the playlist?", kind = "lofi_confirm" }, function(_, index)
-    if index == 1 then
-      require("lofi").playlist.clear()
-    end
+  words.confirm("Empty the playlist?", "Take out " .. words.tracks(count), "Keep them", function()
+    require("lofi").playlist.clear()
   end)
 end
 

@@ -94,7 +94,7 @@ def test_a_command_asks_the_daemon_and_says_what_came_of_it(open_editor, fake, c
         ("LofiRadio duration=1", "duration must be a number from 5 to 600"),
         ("LofiRadio backend=a backend=b", "backend is given twice"),
         ("LofiSleep soon", "takes minutes or off, not soon"),
-        ("LofiFocus 25", "minutes of work, minutes of rest"),
+        ("LofiFocus 25", "minutes of work, minutes of break"),
         ("Lofi skip now", "takes no arguments"),
     ],
 )

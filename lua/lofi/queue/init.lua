@@ -162,12 +162,9 @@ local function clear()
     words.say("nothing waits.")
     return
   end
-  local choices =
-    { count == 1 and "Cancel the one that waits" or ("Cancel the %d that wait"):format(count), "Keep them" }
-  vim.ui.select(choices, { prompt = "Empty the queue?", kind = "lofi_confirm" }, function(_, index)
-    if index == 1 then
-      require("lofi").request("queue_clear")
-    end
+  local yes = count == 1 and "Cancel the one that waits" or ("Cancel the %d that wait"):format(count)
+  words.confirm("Empty the queue?", yes, "Keep them", function()
+    require("lofi").request("queue_clear")
   end)
 end
 
