@@ -303,6 +303,8 @@ def test_without_a_daemon_the_window_says_so(open_editor, tmp_path):
     editor.lua("require('lofi.locate').root = ...", str(tmp_path))
     editor.command("LofiBackends")
     editor.wait_for_text("lofi-daemon is not installed; run")
+    editor.type("ggd")  # on a sentence, there is nothing to download
+    editor.wait_for_text("put the cursor on a backend")
     assert_calm(editor)
 
 
