@@ -129,21 +129,20 @@ function M.draw(this, problem, width)
   local function backend_rows(backend)
     local item = { backend = backend }
     local status = backend.status:gsub("_", " ")
-    local default = backend.type == this.told.default_backend and "  answers when none is named" or ""
-    local memory = vim.list_contains(this.loaded, backend.type) and "  in memory" or ""
     add(item, {
       { " " },
       { rows.fit(backend.type, NAME_COLUMNS), "LofiBackend" },
       { rows.fit(status, STATUS_COLUMNS), LOOKS[backend.status] or "LofiWarn" },
       { backend.name, "LofiTitle" },
-      { memory .. default, "LofiMuted" },
     })
-    local facts = ("%g to %g s, %g kHz"):format(
-      backend.min_duration_sec,
-      backend.max_duration_sec,
-      backend.sample_rate / 1000
-    )
-    say(item, 3, facts .. (backend.device and ", on " .. backend.device or ""), "LofiMuted")
+    local facts = {
+      ("%g to %g s"):format(backend.min_duration_sec, backend.max_duration_sec),
+      ("%g kHz"):format(backend.sample_rate / 1000),
+    }
+    table.insert(facts, backend.device and "on " .. backend.device or nil)
+    table.insert(facts, vim.list_contains(this.loaded, backend.type) and "in memory" or nil)
+    table.insert(facts, backend.type == this.told.default_backend and "answers when none is named" or nil)
+    say(item, 3, table.concat(facts, ", "), "LofiMuted")
     if backend.message then
       say(item, 3, backend.message, backend.status == "error" and "LofiError" or "LofiMuted")
     end
