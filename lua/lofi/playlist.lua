@@ -2,6 +2,7 @@
 local config = require("lofi.config")
 local frame = require("lofi.ui.frame")
 local live = require("lofi.ui.live")
+local message = require("lofi.message")
 local rows = require("lofi.ui.rows")
 local state = require("lofi.state")
 local surface = require("lofi.ui.surface")
@@ -102,7 +103,7 @@ local function draw()
     return
   end
   local text = sentence(this, playlist)
-  local texts = text and rows.wrap(text, frame.width(COLUMNS) - 1)
+  local texts = text and message.wrap(text, frame.width(COLUMNS) - 1)
     or track_lines(this, playlist --[[@as lofi.Playlist]])
   local row = this.surface:row()
   local before = this.tracks[row + 1]

@@ -2,6 +2,7 @@
 local bar = require("lofi.ui.bar")
 local config = require("lofi.config")
 local downloads = require("lofi.downloads")
+local message = require("lofi.message")
 local rows = require("lofi.ui.rows")
 
 local M = {}
@@ -104,7 +105,7 @@ function M.draw(this, problem, width)
   ---@param text string
   ---@param look string
   local function say(item, indent, text, look)
-    for _, line in ipairs(rows.wrap(text, width - indent - 1)) do
+    for _, line in ipairs(message.wrap(text, width - indent - 1)) do
       add(item, { { (" "):rep(indent) .. line, look } })
     end
   end

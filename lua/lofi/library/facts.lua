@@ -92,35 +92,4 @@ function M.of(track)
   return list
 end
 
---- `text` in lines of at most `width` columns, broken at blanks where there are some.
----@param text string
----@param width integer
----@return string[]
-function M.wrap(text, width)
-  local lines, line = {}, ""
-  local function push(piece)
-    local joined = line == "" and piece or line .. " " .. piece
-    if vim.fn.strdisplaywidth(joined) <= width then
-      line = joined
-      return
-    end
-    if line ~= "" then
-      table.insert(lines, line)
-    end
-    line = ""
-    for _, char in ipairs(vim.fn.split(piece, "\\zs")) do -- a path, or a language without blanks
-      if vim.fn.strdisplaywidth(line .. char) > width then
-        table.insert(lines, line)
-        line = ""
-      end
-      line = line .. char
-    end
-  end
-  for piece in text:gmatch("[^%s%c]+") do
-    push(piece)
-  end
-  table.insert(lines, line)
-  return lines
-end
-
 return M

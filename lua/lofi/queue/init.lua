@@ -2,6 +2,7 @@
 local frame = require("lofi.ui.frame")
 local live = require("lofi.ui.live")
 local lines = require("lofi.queue.lines")
+local message = require("lofi.message")
 local rows = require("lofi.ui.rows")
 local surface = require("lofi.ui.surface")
 local time = require("lofi.time")
@@ -173,7 +174,7 @@ local function details()
   if not job then
     return
   end
-  local shown = rows.wrap(job.prompt, math.min(60, vim.o.columns - 6))
+  local shown = message.wrap(job.prompt, math.min(60, vim.o.columns - 6))
   table.insert(shown, "")
   for _, line in ipairs({
     { "Length", time.clock(job.duration_sec) },
