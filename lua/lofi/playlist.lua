@@ -3,6 +3,7 @@ local config = require("lofi.config")
 local frame = require("lofi.ui.frame")
 local live = require("lofi.ui.live")
 local message = require("lofi.message")
+local modes = require("lofi.ui.modes")
 local rows = require("lofi.ui.rows")
 local state = require("lofi.state")
 local surface = require("lofi.ui.surface")
@@ -13,7 +14,6 @@ local M = {}
 
 local COLUMNS = 64
 local MIN_NUMBERS = 4 -- 'numberwidth' as it is if nobody sets it
-local LOOPS = { off = "all", all = "one", one = "off" }
 local EMPTY =
   "The playlist is empty. In :LofiLibrary the key a puts tracks in, and so does :LofiPlaylist add {track}."
 
@@ -162,13 +162,11 @@ local function clear()
 end
 
 local function loop()
-  local playlist = state.current.playlist
-  require("lofi").loop(LOOPS[playlist and playlist.loop or "off"], view.live:answered())
+  modes.loop(view.live:answered())
 end
 
 local function shuffle()
-  local playlist = state.current.playlist
-  require("lofi").shuffle(not (playlist and playlist.shuffle), view.live:answered())
+  modes.shuffle(view.live:answered())
 end
 
 ---@type lofi.ui.Key[]
