@@ -121,7 +121,7 @@ def test_two_steps_forward_add_up(open_editor, fake):
     editor.command("LofiPlay")
     editor.wait("require('lofi').status().playback.state == 'playing'")
     editor.command("LofiPause")  # so that the clock of the mirror counts for nothing
-    editor.lua("require('lofi.state').apply('playback_paused', { position_sec = 20 })")
+    editor.lua("require('lofi.mirror').apply('playback_paused', { position_sec = 20 })")
     editor.command("LofiSeek +10")
     editor.command("LofiSeek +10")
     editor.command("LofiSeek -50")

@@ -23,7 +23,7 @@ def info(editor: Neovim) -> dict[str, Any]:
 
 def tell(editor: Neovim, method: str, **params: Any) -> None:
     """As if the daemon said it."""
-    editor.lua("require('lofi.state').apply(...)", method, params)
+    editor.lua("require('lofi.mirror').apply(...)", method, params)
 
 
 @pytest.fixture

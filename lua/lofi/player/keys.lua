@@ -1,5 +1,6 @@
 --- The keys of the player window, and the click on its bars.
 local bar = require("lofi.ui.bar")
+local mirror = require("lofi.mirror")
 local modes = require("lofi.ui.modes")
 local state = require("lofi.state")
 local words = require("lofi.command.words")
@@ -41,7 +42,7 @@ return function(view)
   ---@param level number
   local function set_volume(level)
     level = math.max(0, math.min(1, level))
-    state.apply("volume_changed", { level = level }) -- so that the next step counts from there
+    mirror.apply("volume_changed", { level = level }) -- so that the next step counts from there
     require("lofi").volume(level, answered())
     view.live:draw_soon()
   end
