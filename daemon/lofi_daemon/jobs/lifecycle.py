@@ -170,7 +170,7 @@ class Jobs:
         job = next((job for job in self._waiting if job.id == job_id), None)
         if job is None:
             raise LofiError(
-                "JOB_NOT_FOUND", f"No job “{job_id[:64]}” waits in line; queue_status lists those that do.",
+                "JOB_NOT_FOUND", f"No job “{job_id[:64]}” waits; `lofi queue` and :LofiQueue list those that do.",
                 field="job_id", got=job_id,
             )  # fmt: skip
         if not 1 <= position <= len(self._waiting):

@@ -27,6 +27,12 @@ def folder() -> Path:
     return platformdirs.user_cache_path("lofi.nvim", appauthor=False) / "native"
 
 
+def find_compiler() -> str | None:
+    """The path of the C compiler that will be asked."""
+    names = (os.environ.get("CC"), "cc", "gcc", "clang")
+    return next((path for name in names if name and (path := shutil.which(name))), None)
+
+
 def load(folder: Path) -> ctypes.CDLL:
     """The library, from ``folder`` if it was compiled before. Raises ``CannotBuildError``.
 
@@ -34,9 +40,7 @@ def load(folder: Path) -> ctypes.CDLL:
     another machine, or a changed source, is compiled anew; and one of the file itself: loading half a library ends
     the process.
     """
-    compiler = next(
-        (path for name in (os.environ.get("CC"), "cc", "gcc", "clang") if name and (path := shutil.which(name))), None
-    )
+    compiler = find_compiler()
     if compiler is None:
         raise CannotBuildError("no C compiler was found (cc, gcc or clang)")
     target = "-march=native" if platform.machine() in ("x86_64", "AMD64") else "-mcpu=native"
