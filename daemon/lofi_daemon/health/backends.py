@@ -88,8 +88,8 @@ def _here(weights: Weights, found: store.Found) -> Iterator[Finding]:
 def _step(settings: Settings, compiler: str | None) -> Iterator[Finding]:
     """MusicGen's step on a CPU is C, compiled when it is first used."""
     if device.choose(settings) == "cpu" and compiler is None:
-        yield _find("warn", "musicgen is several times slower than it could be: no C compiler was found",
-                    (of_system(C_COMPILER, "Install gcc or clang") + ", then lofi restart or :Lofi restart",))  # fmt: skip
+        steps = (of_system(C_COMPILER, "Install gcc or clang"), "lofi restart, or :Lofi restart in Neovim")
+        yield _find("warn", "musicgen is several times slower than it could be: no C compiler was found", steps)
 
 
 def _room(models: Path, free: int | None) -> Finding:
