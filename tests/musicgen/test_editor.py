@@ -140,6 +140,12 @@ def test_auto_takes_it_and_what_is_missing_or_damaged_is_a_sentence(open_editor,
     assert heard(editor, "LofiDone")[0]["backend"] == "musicgen"
     assert sum(notice.startswith("MusicGen makes the music") for notice in notices(editor)) == 1
 
+    editor.command("LofiBackends")
+    editor.wait(lambda: line_with(editor, "MusicGen"))
+    editor.type("q")
+    completed = editor.lua("return vim.fn.getcompletion('LofiGenerate rain model=stereo-m', 'cmdline')")
+    assert completed == ["model=stereo-medium", "model=stereo-melody"]
+
     weights = cached / BIG
     content = weights.read_bytes()
     weights.unlink()
