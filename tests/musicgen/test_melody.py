@@ -207,7 +207,7 @@ def here(tmp_path, tunes, built, isolated, monkeypatch):
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
 
 
-WISH = {"backend": "musicgen", "model": "melody"}
+WISH = {"backend": "musicgen", "model": "melody", "guidance_scale": 1}
 
 
 def made(daemon, **request):
@@ -217,7 +217,7 @@ def made(daemon, **request):
 
 @pytest.mark.timeout(300)
 def test_a_track_is_made_after_one_of_the_library(here, tmp_path):
-    with RawDaemon(tmp_path / "cache", REAL) as daemon:
+    with RawDaemon(tmp_path / "cache", REAL, "worker_nice=0") as daemon:
         source = made(daemon, backend="synth")["params"]["tracks"][0]
         ended = made(daemon, **WISH, reference_audio_id=source["id"][:8].upper())
         assert ended["method"] == "generation_complete", ended
@@ -243,7 +243,7 @@ def puppet(here, tmp_path):
         ({"reference_audio_id": "../../etc/passwd"}, "INVALID_TRACK_ID"),
         ({"reference_audio_id": "abcdef01"}, "INVALID_TRACK_ID"),
         ({"model": "small"}, "INVALID_PARAMS"),
-        ({"model": None, "backend": "synth"}, "INVALID_PARAMS"),
+        ({"model": None, "guidance_scale": None, "backend": "synth"}, "INVALID_PARAMS"),
     ],
 )
 def test_what_cannot_be_followed_is_refused(puppet, wrong, name):
