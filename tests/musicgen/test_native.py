@@ -78,7 +78,7 @@ def test_it_computes_what_torch_does_in_every_precision(request, lab, tmp_path, 
 @pytest.mark.parametrize("kind", ["library", "portable"])
 def test_sums_that_32_bits_cannot_hold(request, lab, tmp_path, kind):
     """Every weight and every activation of a row as large as they get."""
-    tiny = lab.make(tmp_path / "model", num_hidden_layers=1, ffn_dim=8224)
+    tiny = lab.make(tmp_path / "model", num_hidden_layers=1, ffn_dim=8704)
     (layer,) = tiny.model.decoder.model.decoder.layers
     layer.fc1.weight[:] = layer.fc1.weight[0]
     layer.fc2.weight[:48], layer.fc2.weight[48:] = 0.001, -0.001
