@@ -77,6 +77,23 @@ def test_the_melody_decides(lab, melodies, tunes, library):
     assert not lab.torch.equal(with_it, without)
 
 
+def test_a_long_beginning_can_be_stopped(lab, tunes, library):
+    config, embeddings = tunes[1].checkpoint.decoder, lab.Embeddings(tunes[1].checkpoint)
+    made, pauses = lab.layers(tunes[1], library, 1, 400), []
+
+    def stop():
+        pauses.append(1)
+        if len(pauses) == 2:
+            raise KeyboardInterrupt
+
+    steps = lab.generate_codes(
+        made, embeddings, config, 5, lab.Sampling(guidance_scale=1), (), 1, None, lab.torch.zeros(1, 300, 96), stop
+    )
+    with pytest.raises(KeyboardInterrupt):
+        next(steps)
+    made.close()
+
+
 # ── chroma ──
 
 

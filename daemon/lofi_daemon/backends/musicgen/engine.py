@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import os
+from collections.abc import Callable
 from collections.abc import Generator as Steps
 from contextlib import closing
 
@@ -104,8 +105,8 @@ class MusicGenEngine:
         stream = loaded.codec.stream(batch)
         parts: list[NDArray[np.float32]] = []
         waiting: list[Tensor] = []
-        ready = made = 0
-        steps = self._codes(loaded, plan, sampling, generators, states, tune, batch)
+        done = ready = made = 0
+        steps = self._codes(loaded, plan, sampling, generators, states, tune, batch, lambda: context.step(done, total))
         with closing(steps):
             for done, codes in enumerate(steps, 1):
                 waiting.append(codes)
@@ -138,6 +139,7 @@ class MusicGenEngine:
         states: Tensor,
         tune: Tune | None,
         batch: int,
+        pause: Callable[[], None],
     ) -> Steps[Tensor, None, None]:
         """Codes of all windows, one stream; an item for each step."""
         config, longest = loaded.config, max(window.prompt + window.new for window in plan)
@@ -165,6 +167,7 @@ class MusicGenEngine:
                     batch,
                     prompt,
                     prefix,
+                    pause,
                 ):
                     made.append(codes)
                     yield codes
