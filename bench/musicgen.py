@@ -58,10 +58,11 @@ def make(folder: Path) -> None:
         do_sample=True, guidance_scale=3.0, decoder_start_token_id=2048, pad_token_id=2048, bos_token_id=2048
     )
     model.save_pretrained(folder)
-    words = Tokenizer(models.WordLevel({"<pad>": 0, "</s>": 1, "<unk>": 2, "rain": 3, "piano": 4}, unk_token="<unk>"))
+    unknown = "<unk>"
+    words = Tokenizer(models.WordLevel({"<pad>": 0, "</s>": 1, unknown: 2, "rain": 3, "piano": 4}, unk_token=unknown))
     words.pre_tokenizer = pre_tokenizers.Whitespace()
     words.save(str(folder / "tokenizer.json"))
-    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "<pad>", "unk_token": "<unk>"}
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "<pad>", "unk_token": unknown}
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
 
 
@@ -178,7 +179,7 @@ def quality(folder: Path) -> dict[str, Any]:
     from lofi_daemon.backends.musicgen.engine import threads
     from lofi_daemon.backends.musicgen.loaded import Loaded
     from lofi_daemon.backends.musicgen.native import build
-    from lofi_daemon.backends.musicgen.native_decoder import quantise
+    from lofi_daemon.backends.musicgen.torch_decoder import quantise
 
     torch.manual_seed(1)
     random = torch.randint(0, 2048, (1, 4, 200))

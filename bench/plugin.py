@@ -59,11 +59,11 @@ for round = 1, 50 do
 end
 result.statusline_idle_us = median(idle)
 
-local state = require('lofi.state')
-state.apply('playback_started', { track_id = 'a', position_sec = 0, duration_sec = 600 })
+local state, mirror = require('lofi.state'), require('lofi.mirror')
+mirror.apply('playback_started', { track_id = 'a', position_sec = 0, duration_sec = 600 })
 state.remember('a', 'rainy night, mellow rhodes, 75 bpm')
 state.add_job('j', 'sad piano', true)
-state.apply('generation_progress', { job_id = 'j', percent = 45, eta_sec = 3 })
+mirror.apply('generation_progress', { job_id = 'j', percent = 45, eta_sec = 3 })
 assert(lofi.statusline() == '♪ rainy night 0:00 lofi 45% 0:03', lofi.statusline())
 local busy = {}
 for round = 1, 50 do
@@ -89,7 +89,7 @@ for round = 1, 20 do
   start = hrtime()
   connection = rpc.start({ 'cat', path }, nil, {
     notification = function(method, params)
-      state.apply(method, params)
+      mirror.apply(method, params)
       events.emit(method, params)
     end,
     stderr = function() end, stray = function(text) error(text) end, failed = error, exit = function() end,

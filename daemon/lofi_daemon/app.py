@@ -12,14 +12,15 @@ from pathlib import Path
 from . import config, limits
 from .backends.registry import BACKENDS, default_backend
 from .engine.host import WORKER, EngineHost, worker_environment
-from .engine.link import FromWorker, Notice, Started
+from .engine.link import FromWorker, Notice
 from .errors import LofiError
 from .generation import Generation
 from .jobs.job import JobCompleted, JobEvent, JobResumed, JobStreaming, LatentUnkept
 from .jobs.lifecycle import Jobs
+from .jobs.memory import Memory
 from .library.latents.sweeper import Sweeper
 from .library.room import Library
-from .model import NoticeLevel, Track
+from .model import NoticeLevel, StageParams, Track
 from .models.manager import Downloads
 from .mpris import room as mpris
 from .mpris.view import View, view
@@ -104,8 +105,9 @@ class App:
             idle_unload_sec=settings.idle_unload_min * 60,
         )
         self.jobs = Jobs(self.engine, self.library, self._on_job, settings.cache.format)
+        self.memory = Memory(self._on_loading)
         self.generation = Generation(
-            settings, self.jobs, self.library, self.engine, limits.load(settings.limit_hook), self._notice
+            settings, self.jobs, self.library, self.engine, self.memory, limits.load(settings.limit_hook), self._notice
         )
         self.downloads = Downloads(settings, self.notifier.emit, self._notice)
         self._hushed = self._quiet_hours(settings.player.quiet_hours)
@@ -135,7 +137,7 @@ class App:
             shared_log,
         )
         generation_methods.add(table, self.generation, self.jobs)
-        model_methods.add(table, settings, self.downloads, self.engine)
+        model_methods.add(table, settings, self.downloads)
         library_methods.add(table, self.library)
         latent_methods.add(table, self.library)
         playback_methods.add(table, self.library, self.player)
@@ -233,19 +235,25 @@ class App:
         """Tracks that must not be evicted now."""
         upcoming = self.player.upcoming()
         named = (self.player.state().track_id, upcoming and upcoming.track_id)
-        return {track_id for track_id in named if track_id} | self.radio.holds()
+        material = (track_id for job in self.jobs.live() for track_id in job.sources)
+        return {track_id for track_id in named if track_id} | self.radio.holds() | set(material)
 
     def _on_engine(self, message: FromWorker) -> None:
         if isinstance(message, Notice):
             self._notice(message.level, message.message)
             return
-        if isinstance(message, Started) and self.jobs.current:
-            self.generation.loaded.add(self.jobs.current.params.backend)
+        self.memory.hear(message, self.jobs.current)
         self.jobs.on_message(message)
 
     def _on_worker_exit(self, reason: str) -> None:
-        self.generation.loaded.clear()
+        self.memory.clear()
         self.jobs.on_worker_exit(reason)
+
+    def _on_loading(self, params: StageParams | None) -> None:
+        if params:
+            self.downloads.loading(params.backend, params.model or "")
+        else:
+            self._spawn(self.downloads.loaded())
 
     def _on_job(self, event: JobEvent) -> None:
         begun = self.streaming.on_job(event)

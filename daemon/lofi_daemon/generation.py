@@ -18,12 +18,14 @@ from .config import Settings
 from .errors import LofiError
 from .jobs.job import Job
 from .jobs.lifecycle import Jobs
+from .jobs.memory import Memory
 from .library.identity import track_id
 from .limits import LimitHook
 from .model import LatentFile, NoticeLevel, Priority, StageParams, Track
 from .stages.items import item_params
 from .stages.request import StageRequest
 from .stages.resolve import resolve
+from .stages.sources import SOURCE_FIELDS
 
 
 def draw_seed() -> int:
@@ -33,6 +35,9 @@ def draw_seed() -> int:
 
 class Finds(Protocol):
     """What a request asks of the library."""
+
+    async def to_play(self, prefix: str | None) -> Track:
+        """The track meant, which counts as used now. Raises INVALID_TRACK_ID."""
 
     async def find_all(self, track_ids: tuple[str, ...]) -> tuple[Track, ...] | None:
         """These tracks if every one is there, else None."""
@@ -65,6 +70,7 @@ class Generation:
         jobs: Jobs,
         library: Finds,
         engine: Unloads,
+        memory: Memory,
         limit_hook: LimitHook,
         notice: Callable[[NoticeLevel, str], None],
     ) -> None:
@@ -72,18 +78,18 @@ class Generation:
         self._jobs = jobs
         self._library = library
         self._engine = engine
+        self._memory = memory
         self._limit_hook = limit_hook
         self._notice = notice
-        self._told_default = False
-        self.loaded: set[str] = set()
+        self._told_default = ""
 
     async def generate(
         self, request: StageRequest, priority: Priority, job_id: str | None, auto_play: bool
     ) -> Accepted:
         """One stage into the line, or its tracks out of the library.
 
-        Raises the errors of ``resolve``, QUOTA_EXCEEDED, BACKEND_NOT_INSTALLED, BACKEND_NOT_READY, QUEUE_FULL, and
-        LATENT_NOT_FOUND for a latent that the stage starts from.
+        Raises the errors of ``resolve``, QUOTA_EXCEEDED, BACKEND_NOT_INSTALLED, BACKEND_NOT_READY, QUEUE_FULL,
+        INVALID_TRACK_ID, and LATENT_NOT_FOUND for a latent that the stage starts from.
         """
         resolved = resolve(request, self._settings, draw_seed)
         params = resolved.params
@@ -91,13 +97,13 @@ class Generation:
         self._require_ready(params.backend)
         if job_id is not None:
             self._jobs.require_free_id(job_id)
+        params, sources = await self._find_sources(params)
+        params, latents = await self._named_latents(params)
+        equipment = await self._equipment(params)
         if request.backend is None:
             self._tell_default(params.backend)
         for message in resolved.notices:
             self._notice("warn", message)
-
-        params, latents = await self._named_latents(params)
-        equipment = await self._equipment(params)
         ids = tuple(track_id(item_params(params, i), equipment.model_version) for i in range(params.batch_size))
         if joined := self._jobs.join(ids, priority, auto_play):
             return self._accepted(joined)
@@ -109,6 +115,7 @@ class Generation:
             priority=priority,
             auto_play=auto_play,
             latents=latents,
+            sources=sources,
         )
         if (tracks := await self._library.find_all(ids)) and _has_checkpoint(params, tracks):
             self._jobs.complete_from_library(job, tracks)
@@ -128,12 +135,31 @@ class Generation:
                 field="backend", job_id=current.id,
             )  # fmt: skip
         unloaded = await self._engine.unload(backend)
-        self.loaded -= set(unloaded)
+        self._memory.drop(unloaded)
         return unloaded
+
+    def loaded(self) -> list[str]:
+        """Backends that are in memory."""
+        return self._memory.backends()
 
     def _accepted(self, job: Job) -> Accepted:
         position = self._jobs.position(job)
         return Accepted(job, "queued" if position else "generating", position)
+
+    async def _find_sources(self, params: StageParams) -> tuple[StageParams, dict[str, str]]:
+        """The tracks to work from, named by their whole ids (they are part of the new track's id), and their paths."""
+        found: dict[str, str] = {}
+        for field in SOURCE_FIELDS:
+            prefix = getattr(params, field)
+            if prefix is None:
+                continue
+            try:
+                track = await self._library.to_play(prefix)
+            except LofiError as error:
+                raise LofiError(error.name, error.message, field=field, **error.details) from error
+            found[track.id] = track.path
+            params = msgspec.structs.replace(params, **{field: track.id})
+        return params, found
 
     async def _equipment(self, params: StageParams) -> Equipment:
         info = BACKENDS[params.backend]
@@ -162,8 +188,15 @@ class Generation:
             raise LofiError(name, available.message, field="backend", status=available.status)
 
     def _tell_default(self, backend: str) -> None:
-        """Once: which backend "auto" came to mean."""
-        if not self._told_default and self._settings.default_backend == "auto":
-            self._told_default = True
-            if backend == "synth":
-                self._notice("info", "No neural backend is installed: the built-in composer (synth) makes the music.")
+        """Once, and when it changes: which backend "auto" came to mean."""
+        if self._settings.default_backend != "auto" or backend == self._told_default:
+            return
+        self._told_default = backend
+        if backend == "synth":
+            self._notice("info", "No neural backend is installed: the built-in composer (synth) makes the music.")
+        else:
+            self._notice(
+                "info",
+                f"{BACKENDS[backend].name} makes the music, as its model is installed; with backend=synth the "
+                "built-in composer does, at once.",
+            )

@@ -4,6 +4,7 @@ local events = require("lofi.events")
 local locate = require("lofi.locate")
 local log = require("lofi.log")
 local message = require("lofi.message")
+local mirror = require("lofi.mirror")
 local rpc = require("lofi.rpc")
 local state = require("lofi.state")
 
@@ -79,7 +80,7 @@ local told = {} ---@type table<string, true>
 ---@param method string
 ---@param params table
 local function on_notification(method, params)
-  state.apply(method, params)
+  mirror.apply(method, params)
   if method == "engine_notice" and params.message and not told[params.message] then
     told[params.message] = true
     local levels = { info = vim.log.levels.INFO, warn = vim.log.levels.WARN, error = vim.log.levels.ERROR }
@@ -121,18 +122,18 @@ local function greet(from)
   end)
   from:request("volume_get", nil, function(err, result)
     if not err then
-      state.apply("volume_changed", result)
+      mirror.apply("volume_changed", result)
     end
   end)
   -- a shared daemon may be at work already, for another editor
   from:request("playlist_get", nil, function(err, result)
     if not err and from == connection then
-      state.apply("playlist_changed", result)
+      mirror.apply("playlist_changed", result)
     end
   end)
   from:request("status", nil, function(err, result)
     if not err and from == connection then
-      state.join(result)
+      mirror.join(result)
       events.emit("daemon_joined", result)
     end
   end)
@@ -195,6 +196,9 @@ function M.request(method, params, callback)
   local open, err = connection, nil
   if not open or not open:is_open() then
     open, err = start()
+    if err then
+      state.fail("lofi-daemon", err.message)
+    end
   end
   if open then
     open:request(method, params, callback)

@@ -15,7 +15,7 @@ end
 
 local function check_neovim()
   health.start("Neovim")
-  local version = tostring(vim.version())
+  local version = tostring(vim.version()):gsub("%+.*", "") -- what follows is the build
   if vim.fn.has("nvim-0.11") == 1 then
     health.ok("Neovim " .. version)
   else

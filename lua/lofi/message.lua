@@ -42,6 +42,18 @@ function M.progress_may_show()
   return M.line_is_free() and vim.uv.now() >= held_until
 end
 
+--- The longest beginning of `text` that is no wider than `columns`.
+---@param text string
+---@param columns integer
+---@return string
+local function beginning(text, columns)
+  local kept = vim.fn.strcharpart(text, 0, columns)
+  while vim.fn.strdisplaywidth(kept) > columns do
+    kept = vim.fn.strcharpart(kept, 0, vim.fn.strchars(kept) - 1)
+  end
+  return kept
+end
+
 --- `text` cut to `columns`, with `mark` at its end if anything is lost.
 ---@param text string
 ---@param columns integer
@@ -53,29 +65,31 @@ function M.cut(text, columns, mark)
   elseif columns < 1 then
     return ""
   end
-  local kept = vim.fn.strcharpart(text, 0, columns - 1)
-  while vim.fn.strdisplaywidth(kept) > columns - 1 do
-    kept = vim.fn.strcharpart(kept, 0, vim.fn.strchars(kept) - 1)
-  end
-  return kept .. (mark or "…")
+  return beginning(text, columns - 1) .. (mark or "…")
 end
 
---- `text` in lines of at most `columns` where words allow it, for windows that cut what is too long.
+--- `text` in lines of at most `columns`: broken between words, and where one is longer, as paths and texts without
+--- blanks are, within it.
 ---@param text string
 ---@param columns integer
----@return string
+---@return string[] at least one
 function M.wrap(text, columns)
   local lines, line = {}, ""
-  for word in text:gmatch("%S+") do
+  for word in text:gmatch("[^%s%c]+") do
     local longer = line == "" and word or line .. " " .. word
     if line ~= "" and vim.fn.strdisplaywidth(longer) > columns then
       table.insert(lines, line)
       longer = word
     end
+    while columns > 1 and vim.fn.strdisplaywidth(longer) > columns do
+      local piece = beginning(longer, columns)
+      table.insert(lines, piece)
+      longer = longer:sub(#piece + 1)
+    end
     line = longer
   end
   table.insert(lines, line)
-  return table.concat(lines, "\n")
+  return lines
 end
 
 --- Columns of a notification in a corner of the screen: what the plugins that draw them have room for by default.
@@ -151,7 +165,7 @@ end
 local function notify(batch)
   local cuts = require("lofi.progress.snacks").ready(false) -- its windows cut long lines
   for _, message in ipairs(batch) do
-    local text = cuts and M.wrap(message.text, M.corner()) or message.text
+    local text = cuts and table.concat(M.wrap(message.text, M.corner()), "\n") or message.text
     local ok, err = pcall(vim.notify, text, message.level, { title = "lofi.nvim" })
     if not ok then
       log.write("error", "vim.notify failed: " .. tostring(err))

@@ -2,6 +2,9 @@
 local config = require("lofi.config")
 local frame = require("lofi.ui.frame")
 local live = require("lofi.ui.live")
+local message = require("lofi.message")
+local mirror = require("lofi.mirror")
+local modes = require("lofi.ui.modes")
 local rows = require("lofi.ui.rows")
 local state = require("lofi.state")
 local surface = require("lofi.ui.surface")
@@ -12,7 +15,6 @@ local M = {}
 
 local COLUMNS = 64
 local MIN_NUMBERS = 4 -- 'numberwidth' as it is if nobody sets it
-local LOOPS = { off = "all", all = "one", one = "off" }
 local EMPTY =
   "The playlist is empty. In :LofiLibrary the key a puts tracks in, and so does :LofiPlaylist add {track}."
 
@@ -102,7 +104,7 @@ local function draw()
     return
   end
   local text = sentence(this, playlist)
-  local texts = text and rows.wrap(text, frame.width(COLUMNS) - 1)
+  local texts = text and message.wrap(text, frame.width(COLUMNS) - 1)
     or track_lines(this, playlist --[[@as lofi.Playlist]])
   local row = this.surface:row()
   local before = this.tracks[row + 1]
@@ -155,23 +157,17 @@ local function clear()
     words.say("the playlist is empty.")
     return
   end
-  local choices =
-    { ("Take out %s"):format(count == 1 and "the one track" or count .. " tracks"), "Keep them" }
-  vim.ui.select(choices, { prompt = "Empty the playlist?", kind = "lofi_confirm" }, function(_, index)
-    if index == 1 then
-      require("lofi").playlist.clear()
-    end
+  words.confirm("Empty the playlist?", "Take out " .. words.tracks(count), "Keep them", function()
+    require("lofi").playlist.clear()
   end)
 end
 
 local function loop()
-  local playlist = state.current.playlist
-  require("lofi").loop(LOOPS[playlist and playlist.loop or "off"], view.live:answered())
+  modes.loop(view.live:answered())
 end
 
 local function shuffle()
-  local playlist = state.current.playlist
-  require("lofi").shuffle(not (playlist and playlist.shuffle), view.live:answered())
+  modes.shuffle(view.live:answered())
 end
 
 ---@type lofi.ui.Key[]
@@ -226,7 +222,7 @@ function M.open()
   this.live:on("playlist_changed")
   draw()
   this.live:ask("playlist_get", function(result)
-    state.apply("playlist_changed", result)
+    mirror.apply("playlist_changed", result)
   end)
 end
 

@@ -43,13 +43,13 @@ M.schema = {
     type = "integer",
     min = 1,
     max = 8,
-    doc = "Tracks at once, each with the next seed.",
+    doc = "Tracks at once, each with the next seed, for MusicGen.",
   },
   { name = "inference_steps", alias = { "steps" }, type = "integer", doc = "Diffusion steps, for ACE-Step." },
   {
     name = "guidance_scale",
     type = "number",
-    doc = "How closely the prompt is followed, for neural backends.",
+    doc = "How closely the prompt is followed, for neural backends; MusicGen: 1 to 30, 3 if left out.",
   },
   {
     name = "scheduler",
@@ -64,12 +64,22 @@ M.schema = {
     doc = "Kind of guidance, for ACE-Step.",
     suggest = { "none", "cfg", "apg", "adg" },
   },
-  { name = "temperature", type = "number", doc = "Sampling temperature, for MusicGen." },
-  { name = "top_k", type = "integer", doc = "Sampling among the k likeliest tokens, for MusicGen." },
+  { name = "temperature", type = "number", doc = "Above 1 more daring, below 1 more even, for MusicGen." },
+  {
+    name = "top_k",
+    type = "integer",
+    doc = "Sampling among the k likeliest tokens, 50 if left out, 0 = all, for MusicGen.",
+  },
   {
     name = "top_p",
     type = "number",
-    doc = "Sampling among the likeliest tokens of this total, for MusicGen.",
+    doc = "Sampling among the likeliest tokens of this total, 0 to 1, for MusicGen.",
+  },
+  {
+    name = "reference_audio_id",
+    alias = { "melody" },
+    type = "string",
+    doc = "Track whose melody is followed, for MusicGen's melody models: its id, or its beginning.",
   },
   {
     name = "priority",
@@ -252,17 +262,15 @@ end
 
 --- Completions of the last word of `before`, options only: a prompt is the user's own.
 ---@param before string the words so far, up to the cursor
----@param backends? string[] those the daemon has
+---@param heard? table<string, string[]> values that only the daemon knows, by option
 ---@return string[]
-function M.complete(before, backends)
+function M.complete(before, heard)
   local lead = before:match("%S*$")
   local name, start = lead:match("^([%a_][%w_]*)=(.*)$")
   if name then
     local entry = by_name[name]
     local values = entry and (entry.suggest or (entry.type == "boolean" and { "true", "false" })) or {}
-    if entry and entry.name == "backend" and backends then
-      values = backends
-    end
+    values = entry and heard and heard[entry.name] or values
     return vim
       .iter(values)
       :filter(function(value)

@@ -1,5 +1,6 @@
 --- Going to a place in the track that plays.
 local client = require("lofi.client")
+local mirror = require("lofi.mirror")
 local rpc = require("lofi.rpc")
 local schema = require("lofi.schema")
 local state = require("lofi.state")
@@ -49,7 +50,7 @@ function M.to(to, callback)
         return
       end
       local target = math.max(0, position + (sign == "+" and seconds or -seconds))
-      state.apply("playback_seeked", { position_sec = target }) -- so that a second +10 counts from there
+      mirror.apply("playback_seeked", { position_sec = target }) -- so that a second +10 counts from there
       go(target, callback)
     end)
   end

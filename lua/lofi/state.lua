@@ -47,6 +47,7 @@ local M = {}
 ---@field playback lofi.Playback
 ---@field problem? lofi.Problem
 ---@field downloads table<string, lofi.Download> by backend
+---@field loading? { backend: string, model: string } what the running job waits for
 ---@field jobs lofi.Job[] in the order they were asked for
 ---@field waiting? integer jobs that wait, those of other editors too
 ---@field playlist? lofi.Playlist
@@ -62,10 +63,16 @@ local M = {}
 local KNOWN_TRACKS = 500
 local NEWS_MS = 10000
 
+--- Nothing plays.
+---@return lofi.Playback
+function M.silence()
+  return { state = "stopped", position_sec = 0, since = 0 }
+end
+
 ---@return lofi.State
 local function fresh()
   return {
-    playback = { state = "stopped", position_sec = 0, since = 0 },
+    playback = M.silence(),
     jobs = {},
     downloads = {},
   }
@@ -214,165 +221,11 @@ function M.drop_job(id)
   end
 end
 
----@param state "stopped"|"playing"|"paused"
----@param params table
-local function set_playback(state, params)
-  local old = M.current.playback
-  M.current.playback = {
-    state = state,
-    track_id = params.track_id or old.track_id,
-    position_sec = params.position_sec or M.position(),
-    duration_sec = params.duration_sec or old.duration_sec,
-    since = vim.uv.hrtime(),
-  }
-end
-
---- The reading of vim.uv.hrtime() in so many seconds.
----@param seconds number
----@return integer
-local function moment(seconds)
-  return vim.uv.hrtime() + math.floor(seconds * 1e9)
-end
-
----@type table<string, fun(params: table)>
-local apply = {
-  generation_started = function(params)
-    M.remember(params.track_id, params.prompt)
-    M.add_job(params.job_id, params.prompt or "")
-    local job = assert(M.job(params.job_id))
-    job.state, job.track_id = "generating", params.track_id
-  end,
-  generation_progress = function(params)
-    local job = M.job(params.job_id)
-    if job then
-      job.state = "generating"
-      job.percent = math.max(job.percent, params.percent or 0)
-      job.eta_sec = params.eta_sec
-    end
-  end,
-  generation_complete = function(params)
-    M.remember(params.track_id, params.prompt)
-    for _, track in ipairs(params.tracks or {}) do
-      M.remember(track.id, track.prompt)
-    end
-    M.drop_job(params.job_id)
-  end,
-  generation_error = function(params)
-    local job = M.job(params.job_id)
-    M.drop_job(params.job_id)
-    if M.is_own(params.job_id) then
-      M.fail(job and job.prompt or M.name(params.track_id), params.message or tostring(params.code))
-    end
-  end,
-  generation_cancelled = function(params)
-    M.drop_job(params.job_id)
-  end,
-  playback_started = function(params)
-    M.current.problem = nil
-    set_playback("playing", vim.tbl_extend("keep", params, { position_sec = 0 }))
-  end,
-  playback_paused = function(params)
-    set_playback("paused", params)
-  end,
-  playback_resumed = function(params)
-    set_playback("playing", params)
-  end,
-  playback_ended = function(params)
-    local now = M.current.playback.track_id
-    if not params.track_id or params.track_id == now then -- in a crossfade the next one plays already
-      M.current.playback = fresh().playback
-    end
-  end,
-  playback_seeked = function(params)
-    set_playback(M.current.playback.state, params)
-  end,
-  backend_status = function(params)
-    for _, backend in ipairs(M.current.backends or {}) do
-      if backend.type == params.backend then
-        backend.status, backend.message = params.status, params.message
-      end
-    end
-    if params.status ~= "downloading" then
-      M.current.downloads[params.backend] = nil
-    end
-  end,
-  download_progress = function(params)
-    M.current.downloads[params.backend] = params
-  end,
-  queue_changed = function(params)
-    M.current.waiting = params.pending
-  end,
-  volume_changed = function(params)
-    M.current.volume = params.level
-  end,
-  playlist_changed = function(params)
-    for _, track in ipairs(params.tracks or {}) do
-      M.remember(track.track_id, track.prompt)
-    end
-    M.current.playlist = params
-  end,
-  radio_changed = function(params)
-    M.current.radio = params.active and params or nil
-  end,
-  focus_changed = function(params)
-    M.current.focus = params.active
-        and {
-          phase = params.phase,
-          ends_at = moment(params.ends_in_sec or 0),
-          round = params.round,
-          rounds = params.rounds,
-        }
-      or nil
-  end,
-  sleep_changed = function(params)
-    M.current.sleep_at = params.ends_in_sec and moment(params.ends_in_sec)
-  end,
-}
-
 --- Seconds until that reading of vim.uv.hrtime().
 ---@param at integer
 ---@return number
 function M.seconds_until(at)
   return math.max(0, (at - vim.uv.hrtime()) / 1e9)
-end
-
---- Take in a notification.
----@param method string
----@param params table
-function M.apply(method, params)
-  if apply[method] then
-    apply[method](params)
-    M.on_change()
-  end
-end
-
---- Take in the whole status of a daemon that may have been at work before this editor came.
----@param status table
-function M.join(status)
-  local now = status.playback or {}
-  if now.state == "playing" or now.state == "paused" or now.state == "waiting" then
-    set_playback(now.state == "playing" and "playing" or "paused", now) -- events tell of waiting as a pause, too
-  end
-  if status.sleep then
-    apply.sleep_changed(status.sleep)
-  end
-  if status.focus then
-    apply.focus_changed(status.focus)
-  end
-  if status.radio then
-    apply.radio_changed(status.radio)
-  end
-  local jobs = vim.list_extend({ status.generation }, status.queue and status.queue.pending or {})
-  for _, view in ipairs(jobs) do
-    M.remember(view.track_id, view.prompt)
-    M.add_job(view.job_id, view.prompt)
-    local job = assert(M.job(view.job_id))
-    job.track_id, job.position, job.eta_sec = view.track_id, view.position, view.eta_sec
-    job.state = view == status.generation and "generating" or "queued"
-    job.percent = math.max(job.percent, view.percent or 0)
-  end
-  M.current.waiting = status.queue and #(status.queue.pending or {}) or nil
-  M.on_change()
 end
 
 --- Take in what the daemon says at its start.

@@ -79,16 +79,16 @@ def test_the_statusline_shows_what_was_chosen(open_editor, fake, setup, shown):
     editor.wait("_G.up")
     editor.lua(
         """
-        local state, shown = require('lofi.state'), ...
+        local state, mirror, shown = require('lofi.state'), require('lofi.mirror'), ...
         state.remember('a', 'a long title')
         if shown:find('%%') then
           state.add_job('j', 'sad piano', true)
-          state.apply('generation_progress', { job_id = 'j', percent = 45, eta_sec = 3 })
+          mirror.apply('generation_progress', { job_id = 'j', percent = 45, eta_sec = 3 })
           return
         end
-        state.apply('playback_started', { track_id = 'a', position_sec = 0, duration_sec = 600 })
-        state.apply('radio_changed', { active = shown:find('on air') ~= nil, strategy = 'library' })
-        if shown:find('^Z') then state.apply('playback_paused', { track_id = 'a', position_sec = 0 }) end
+        mirror.apply('playback_started', { track_id = 'a', position_sec = 0, duration_sec = 600 })
+        mirror.apply('radio_changed', { active = shown:find('on air') ~= nil, strategy = 'library' })
+        if shown:find('^Z') then mirror.apply('playback_paused', { track_id = 'a', position_sec = 0 }) end
         """,
         shown,
     )

@@ -51,7 +51,7 @@ def library(editor: Neovim) -> list[str]:
 
 def opened(editor: Neovim) -> Neovim:
     editor.command("LofiLibrary")
-    editor.wait(lambda: "tracks, newest" in editor.text() and "Asking" not in editor.text())
+    editor.wait(lambda: ", newest first" in editor.text() and "Asking" not in editor.text())
     return editor
 
 
@@ -233,12 +233,15 @@ def test_paths_are_yanked(shelf):
     ]
 
 
-def test_parameters_go_back_to_the_command_line(editor):
-    make(editor, "slow piano", seed=str(2**60), bpm=70, keyscale="D minor", duration_sec=45)
-    opened(editor).type("r")
+@pytest.mark.parametrize("seed", [2**53 - 1, 2**60])  # the largest number on the wire, and a string
+def test_parameters_go_back_to_the_command_line(editor, seed):
+    make(editor, "slow piano", seed=str(seed), bpm=70, keyscale="D minor", duration_sec=45)
+    opened(editor).type("i")
+    editor.wait_for_text(str(seed))
+    editor.type("qr")
     editor.wait("vim.fn.mode() == 'c'")
     line = editor.lua("return vim.fn.getcmdline()")
-    assert line == (f'LofiGenerate slow piano duration=45 backend=synth seed={2**60} bpm=70 key="D minor"')
+    assert line == (f'LofiGenerate slow piano duration=45 backend=synth seed={seed} bpm=70 key="D minor"')
     editor.type("<CR>")  # the same words are the same track
     assert wait_for_event(editor, "LofiDone", 2)[1]["cached"]
 

@@ -94,7 +94,7 @@ def test_a_command_asks_the_daemon_and_says_what_came_of_it(open_editor, fake, c
         ("LofiRadio duration=1", "duration must be a number from 5 to 600"),
         ("LofiRadio backend=a backend=b", "backend is given twice"),
         ("LofiSleep soon", "takes minutes or off, not soon"),
-        ("LofiFocus 25", "minutes of work, minutes of rest"),
+        ("LofiFocus 25", "minutes of work, minutes of break"),
         ("Lofi skip now", "takes no arguments"),
     ],
 )
@@ -121,7 +121,7 @@ def test_two_steps_forward_add_up(open_editor, fake):
     editor.command("LofiPlay")
     editor.wait("require('lofi').status().playback.state == 'playing'")
     editor.command("LofiPause")  # so that the clock of the mirror counts for nothing
-    editor.lua("require('lofi.state').apply('playback_paused', { position_sec = 20 })")
+    editor.lua("require('lofi.mirror').apply('playback_paused', { position_sec = 20 })")
     editor.command("LofiSeek +10")
     editor.command("LofiSeek +10")
     editor.command("LofiSeek -50")

@@ -32,7 +32,7 @@ def playlist(open_editor, fake):
 def change(editor: Neovim, **what: Any) -> None:
     """The daemon tells of another list."""
     editor.lua(
-        "require('lofi.state').apply('playlist_changed', ...)"
+        "require('lofi.mirror').apply('playlist_changed', ...)"
         " require('lofi.events').emit('playlist_changed', ...)",
         PLAYLIST | what,
     )  # fmt: skip

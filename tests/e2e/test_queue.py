@@ -44,7 +44,7 @@ def queue(open_editor, fake):
 def tell(editor: Neovim, method: str, params: dict[str, Any]) -> None:
     """As a notification of the daemon arrives."""
     editor.lua(
-        "local method, params = ...; require('lofi.state').apply(method, params)"
+        "local method, params = ...; require('lofi.mirror').apply(method, params)"
         " require('lofi.events').emit(method, params)",
         method, params,
     )  # fmt: skip

@@ -75,7 +75,7 @@ def complete(editor, line):
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("Lofi pl", ["play", "playlist"]),
+        ("Lofi pl", ["play", "player", "playlist"]),
         ("Lofi pa", ["pause"]),
         ("Lofi re", ["restart", "resume"]),
         ("LofiGenerate rain du", ["duration="]),
@@ -95,7 +95,8 @@ def complete(editor, line):
         ("silent LofiVolume 5", ["50"]),
         ("LofiPlay ", []),
         ("LofiCancel ", []),
-        ("Lofi nothing ", []),
+        ("Lofi pause ", []),
+        ("Lofi rainy du", ["duration="]),
         ("LofiPlaylist ", ["add", "clear", "next", "remove"]),
         ("LofiPlaylist clear ", []),
         ("LofiLoop ", ["off", "one", "all"]),
@@ -124,9 +125,9 @@ def test_completion(shared, line, expected):
 
 def test_every_subcommand_completes(shared):
     assert complete(shared, "Lofi ") == [
-        "backends", "cancel", "crossfade", "devices", "focus", "generate", "log", "loop", "pause", "play", "playlist",
-        "previous", "radio", "restart", "resume", "seek", "shuffle", "skip", "sleep", "status", "stop", "toggle",
-        "volume",
+        "ace", "backends", "cancel", "crossfade", "devices", "focus", "generate", "install", "library", "log", "loop",
+        "pause", "pick", "play", "player", "playlist", "previous", "queue", "radio", "restart", "resume", "seek",
+        "shuffle", "skip", "sleep", "status", "stop", "toggle", "volume",
     ]  # fmt: skip
 
 
@@ -145,6 +146,7 @@ def test_tracks_heard_of_complete_newest_first(shared):
       state.remember(('ab'):rep(32), 'two')
     """)
     assert complete(shared, "LofiPlay a") == ["abababababab", "aaaaaaaaaaaa"]
+    assert complete(shared, "LofiGenerate rain melody=ab") == ["melody=abababababab"]
 
 
 def test_one_option_under_two_names_is_refused_in_lua_too(shared):

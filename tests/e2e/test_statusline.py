@@ -23,7 +23,7 @@ def info(editor: Neovim) -> dict[str, Any]:
 
 def tell(editor: Neovim, method: str, **params: Any) -> None:
     """As if the daemon said it."""
-    editor.lua("require('lofi.state').apply(...)", method, params)
+    editor.lua("require('lofi.mirror').apply(...)", method, params)
 
 
 @pytest.fixture
@@ -128,6 +128,13 @@ def test_the_end_of_the_daemon_is_told(open_editor, fake):
     editor.wait("_G.ended")
     editor.wait("require('lofi').statusline() == '✗ lofi-daemon'")
     assert info(editor)["error"].startswith("the daemon stopped (exit code 3)")
+
+
+def test_a_daemon_that_cannot_be_started_is_told(open_editor, tmp_path):
+    editor = open_editor([str(tmp_path / "nowhere")])
+    editor.command("LofiPause")
+    editor.wait("require('lofi').statusline() == '✗ lofi-daemon'")
+    assert "nowhere" in info(editor)["error"]
 
 
 def test_icons_are_those_of_setup_or_of_the_call_and_ascii_has_its_own(playing):

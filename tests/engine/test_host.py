@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lofi_daemon.backends.base import Equipment
 from lofi_daemon.config import Settings
 from lofi_daemon.engine.host import EngineHost, worker_environment
 from lofi_daemon.engine.link import Done, Failed, Progress, Ready, Run, Started, decode_from_worker, encode
@@ -44,7 +45,7 @@ class Scene:
     async def run(self, prompt, ident="j"):
         params = StageParams(backend="synth", prompt=prompt, duration_sec=30, seed=1)
         staging = tempfile.mkdtemp(dir=self.staging)
-        await self.host.send(Run(ident, (params,), (("ab" * 32,),), ("v",), staging))
+        await self.host.send(Run(ident, (params,), (("ab" * 32,),), (Equipment("v"),), staging))
 
     def kinds(self):
         return [type(m) for m in self.heard]
@@ -147,8 +148,8 @@ REAL_WORKER = (sys.executable, "-m", "lofi_daemon.engine.worker")
 
 def test_the_real_worker_names_a_backend_it_has_no_engine_for(tmp_path):
     async def scene(stage):
-        params = StageParams(backend="musicgen", prompt="x", duration_sec=30, seed=1)
-        await stage.host.send(Run("j", (params,), (("ab" * 32,),), ("v",), str(tmp_path)))
+        params = StageParams(backend="ace_step", prompt="x", duration_sec=30, seed=1)
+        await stage.host.send(Run("j", (params,), (("ab" * 32,),), (Equipment("v"),), str(tmp_path)))
         await stage.until(lambda: Failed in stage.kinds())
         assert stage.heard[-1].name == "BACKEND_NOT_INSTALLED"
 
@@ -211,13 +212,14 @@ worker.main()
 
 def test_what_libraries_print_never_reaches_the_link_and_what_they_raise_is_told(tmp_path):
     params = StageParams(backend="synth", prompt="x", duration_sec=30, seed=1)
-    run = Run("j", (params,), (("a",),), ("v",), str(tmp_path))
+    run = Run("j", (params,), (("a",),), (Equipment("v"),), str(tmp_path))
     process = subprocess.Popen(
         [sys.executable, "-c", NOISY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     process.stdin.write(encode(run))
     process.stdin.flush()
-    ready, failed = (decode_from_worker(process.stdout.readline()) for _ in range(2))
+    heard = (decode_from_worker(line) for line in process.stdout)
+    ready, failed = next(heard), next(message for message in heard if isinstance(message, Failed))
     log = process.communicate()[1]
     assert isinstance(ready, Ready)
     assert (failed.name, failed.job_id) == ("MODEL_INFERENCE_FAILED", "j")

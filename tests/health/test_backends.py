@@ -20,13 +20,16 @@ MISSING = replace(
 READY = replace(BACKENDS["musicgen"], availability=lambda settings: Availability("ready"))
 
 
-def look(info, *, packages=True, weights=None, settings=Settings()):  # noqa: B008
+def look(info, *, packages=True, weights=None, settings=Settings(), compiler="/usr/bin/cc"):  # noqa: B008
     def found(one, root):
         return (weights or {}).get(one.model, Found("absent"))
 
     return list(
-        backends.look(settings, PACKAGE, infos=(info,), packages=lambda _: packages, weights=found, free=10_000_000_000)
-    )
+        backends.look(
+            settings, PACKAGE, infos=(info,), packages=lambda _: packages, weights=found, free=10_000_000_000,
+            compiler=lambda: compiler,
+        )
+    )  # fmt: skip
 
 
 def test_a_missing_backend_names_the_commands_for_packages_and_weights_with_their_licence():
@@ -63,3 +66,12 @@ def test_weights_that_are_here_are_shown_and_half_of_them_can_be_completed():
         ("info", "Weights go to ~/.cache/lofi.nvim/models, 10.0 GB free"),
     ]
     assert told[2].advice == ("Fetch the rest: lofi download musicgen medium",)
+
+
+def test_without_a_c_compiler_musicgen_is_slow_on_a_cpu():
+    on_cpu = Settings(device="cpu")
+    told = [finding for finding in look(READY, settings=on_cpu, compiler=None) if "C compiler" in finding.text]
+    assert [finding.level for finding in told] == ["warn"]
+    assert "restart" in told[0].advice[-1]
+    others = (look(READY, settings=Settings(device="cuda"), compiler=None), look(MISSING, compiler=None))
+    assert not [finding for found in others for finding in found if "C compiler" in finding.text]

@@ -8,6 +8,7 @@ import pytest
 from support.sound import noise, save
 from support.sound_card import SoundCards
 
+from lofi_daemon.backends.base import Equipment
 from lofi_daemon.config import Settings
 from lofi_daemon.engine.host import EngineHost, worker_environment
 from lofi_daemon.engine.link import Run, Started
@@ -43,7 +44,7 @@ def test_no_sample_is_lost_or_repeated_while_workers_keep_every_core_busy(cards,
                 staging = tmp_path / str(number)
                 staging.mkdir()
                 params = StageParams(backend="synth", prompt="dusty beats", duration_sec=600, seed=number)
-                await worker.send(Run(str(number), (params,), (("ab" * 32,),), ("v",), str(staging)))
+                await worker.send(Run(str(number), (params,), (("ab" * 32,),), (Equipment("v"),), str(staging)))
             async with asyncio.timeout(60):
                 while sum(isinstance(message, Started) for message in heard) < len(workers):  # noqa: ASYNC110
                     await asyncio.sleep(0.01)

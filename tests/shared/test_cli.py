@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -51,7 +50,8 @@ def test_restart_says_that_there_is_nothing_to_restart_where_each_client_has_its
 def test_doctor_says_where_the_shared_daemon_and_its_log_are(runtime):
     done = lofi("doctor")
     (server,) = runtime.servers()
-    assert f"shared by all editors as pid {server}, log {os.environ['XDG_STATE_HOME']}" in done.stdout
+    assert f"pid {server}, shared by all editors" in done.stdout
+    assert "Its log: " in done.stdout
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from lofi_daemon.backends.base import Rendering
+from lofi_daemon.backends.base import Equipment, Rendering
 from lofi_daemon.engine.link import AudioGrown, Done, Run
 from lofi_daemon.errors import LofiError
 from lofi_daemon.model import StageParams
@@ -77,7 +77,8 @@ def test_an_engine_streams_its_first_item_whole_and_before_its_file_is_done(tmp_
     engines = Engines()
     engines._made["synth"] = Streamer([Rendering(tone, RATE, -16.0) for tone in tones])
     params = StageParams(stage_type="generate", backend="synth", prompt="x", duration_sec=2.0, seed=1, batch_size=2)
-    run_job(Run("job", (params,), (("a", "b"),), ("1",), str(tmp_path), "wav"), engines, told.append, lambda *_: None)
+    run = Run("job", (params,), (("a", "b"),), (Equipment("1"),), str(tmp_path), "wav")
+    run_job(run, engines, told.append, lambda *_: None)
     grown = [message for message in told if isinstance(message, AudioGrown)]
     assert [message.frames for message in grown] == [300, 600, 900, 2000]
     assert {message.path for message in grown} == {"a.f32"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
@@ -44,9 +45,9 @@ class BackendInfo(Struct, frozen=True):
 
     ``takes`` names the StageParams fields it understands beside stage_type, backend, prompt, duration_sec
     and seed. ``ignores`` maps fields it accepts but cannot act on to the sentence that says so.
-    ``defaults`` gives the values of the fields it takes that the request left open. ``equip`` is for backends with
-    more than one way to run a stage. ``extra`` is the name under
-    which pyproject.toml lists the Python ``packages`` it imports.
+    ``defaults`` gives the values of the fields it takes that the request left open; ``check`` raises ``LofiError``
+    for some that do not go together. ``equip`` is for backends with more than one way to run a stage. ``extra`` is
+    the name under which pyproject.toml lists the Python ``packages`` it imports.
     """
 
     type: str
@@ -63,6 +64,7 @@ class BackendInfo(Struct, frozen=True):
     extra: str | None = None
     packages: tuple[str, ...] = ()
     defaults: Callable[[Settings], Mapping[str, object]] = lambda settings: {}
+    check: Callable[[StageParams], None] = lambda params: None
     availability: Callable[[Settings], Availability] = lambda settings: Availability("ready")
     equip: Callable[[Settings, StageParams], Equipment] | None = None
 
@@ -117,6 +119,9 @@ class RenderContext(LatentSource, Protocol):
 
     def step(self, done: int, total: int) -> None:
         """Tell progress inside this stage; raises ``GenerationCancelled`` if the user has cancelled."""
+
+    def source(self, track_id: str) -> Path:
+        """Where the track lies that the stage works from (``reference_audio_id``)."""
 
     def notice(self, level: NoticeLevel, message: str) -> None:
         """Say a change of device, backend or quality to the user."""

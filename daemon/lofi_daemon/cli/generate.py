@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..client import DaemonClient
@@ -31,7 +32,8 @@ def add(adder: Adder) -> None:
         "generate rainy night, mellow rhodes, 75 bpm\n"
         'generate "sad piano, no drums" --duration 120 --key "D minor" --seed 7\n'
         "generate jazzy sunday --play\n"
-        "generate boom bap --duration 60 --out loop.mp3",
+        "generate boom bap --duration 60 --out loop.mp3\n"
+        "generate slow piano --backend musicgen --temperature 0.9 --batch 2",
         description="Compose a track from a description. Its path is printed on stdout, progress on stderr.\n"
         "With --json every event is a line of JSON on stdout, the last one generation_complete.",
     )
@@ -41,28 +43,46 @@ def add(adder: Adder) -> None:
     parser.add_argument("--bpm", type=int, metavar="N", help="tempo, 30 to 300")
     parser.add_argument("--key", metavar="KEY", help='such as "D minor" or "F# major"')
     parser.add_argument("--backend", metavar="NAME", help="see `lofi backends`")
+    parser.add_argument("--model", metavar="NAME", help="of the backend's models, such as small or melody")
+    parser.add_argument("--batch", type=int, metavar="N", help="so many tracks at once, each with the next seed")
     parser.add_argument("--priority", choices=("high", "normal", "low"), help="place in the queue (default normal)")
     parser.add_argument("--play", action="store_true", help="play it when it is ready, as `lofi play` does")
-    parser.add_argument("--out", metavar="FILE", help="also export it to FILE; the ending gives the format")
+    parser.add_argument(
+        "--out", metavar="FILE",
+        help="also export it to FILE; the ending gives the format, a second track gets “-2” before it",
+    )  # fmt: skip
+    neural = parser.add_argument_group("for MusicGen")
+    neural.add_argument("--guidance-scale", type=float, metavar="X", help="how closely the prompt is followed")
+    neural.add_argument("--temperature", type=float, metavar="X", help="above 1 more daring, below 1 more even")
+    neural.add_argument("--top-k", type=int, metavar="N", help="only the N likeliest tokens; 0: all")
+    neural.add_argument("--top-p", type=float, metavar="X", help="only the likeliest tokens, X of all in sum; 1: all")
+    neural.add_argument("--melody", metavar="TRACK", help="what the melody models follow, a track of the library")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, context: Context) -> int:
     with context.connect() as client:
-        track, cached = Generating(client, context).run(request_params(arguments))
-        path = track["path"]
-        if not context.json:
-            context.terminal.say(made(track, cached))
-        if arguments.out:
-            params = {"track_id": track["id"], "path": absolute(arguments.out)}
-            path = client.request("track_export", params, timeout=EXPORT_WITHIN_SEC)["path"]
-            if context.json:
-                context.terminal.document({"event": "exported", "path": path})
-        if not context.json:
-            context.terminal.line(path)
+        tracks, cached = Generating(client, context).run(request_params(arguments))
+        for number, track in enumerate(tracks, 1):
+            path = track["path"]
+            if not context.json:
+                context.terminal.say(made(track, cached))
+            if arguments.out:
+                params = {"track_id": track["id"], "path": absolute(numbered(arguments.out, number))}
+                path = client.request("track_export", params, timeout=EXPORT_WITHIN_SEC)["path"]
+                if context.json:
+                    context.terminal.document({"event": "exported", "path": path})
+            if not context.json:
+                context.terminal.line(path)
         if arguments.play:
-            return play.play(client, context, track["id"])
+            return play.play(client, context, tracks[0]["id"])
     return Exit.OK
+
+
+def numbered(out: str, number: int) -> str:
+    """Where the ``number``-th track of a batch goes; in a folder they get names of their own anyway."""
+    path = Path(out)
+    return out if number == 1 or path.is_dir() else str(path.with_name(f"{path.stem}-{number}{path.suffix}"))
 
 
 def request_params(arguments: argparse.Namespace) -> dict[str, object]:
@@ -74,6 +94,13 @@ def request_params(arguments: argparse.Namespace) -> dict[str, object]:
         "bpm": arguments.bpm,
         "keyscale": arguments.key,
         "backend": arguments.backend,
+        "model": arguments.model,
+        "batch_size": arguments.batch,
+        "guidance_scale": arguments.guidance_scale,
+        "temperature": arguments.temperature,
+        "top_k": arguments.top_k,
+        "top_p": arguments.top_p,
+        "reference_audio_id": arguments.melody,
         "priority": arguments.priority,
     }
     return {name: value for name, value in params.items() if value is not None}
@@ -102,8 +129,8 @@ class Generating:
         self._context = context
         self._progress = Progress(context.terminal, "Composing")
 
-    def run(self, params: dict[str, object]) -> tuple[dict[str, Any], bool]:
-        """The track and whether the library had it. Ctrl-C cancels the job before it gets through."""
+    def run(self, params: dict[str, object]) -> tuple[list[dict[str, Any]], bool]:
+        """The tracks and whether the library had them. Ctrl-C cancels the job before it gets through."""
         own_id = os.urandom(16).hex()
         try:
             accepted = self._client.request("generate", params | {"job_id": own_id})
@@ -119,7 +146,7 @@ class Generating:
         finally:
             self._progress.close()
 
-    def _follow(self, job_id: str) -> tuple[dict[str, Any], bool]:
+    def _follow(self, job_id: str) -> tuple[list[dict[str, Any]], bool]:
         while True:
             notification = self._client.next_notification()
             assert notification is not None
@@ -134,7 +161,7 @@ class Generating:
             elif method == "generation_progress":
                 self._show(params["percent"], params["eta_sec"])
             elif method == "generation_complete":
-                return params["tracks"][0], bool(params["cached"])
+                return list(params["tracks"]), bool(params["cached"])
             elif method == "generation_error":
                 raise LofiError(params["code"], params["message"])
             elif method == "generation_cancelled":

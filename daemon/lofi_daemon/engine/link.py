@@ -14,9 +14,9 @@ from ..model import AudioFormat, LatentFile, NoticeLevel, StageParams, Track
 class Run(Struct, frozen=True, tag="run"):
     """Render ``stages`` in order. Files go to the existing folder ``staging`` and nowhere else.
 
-    ``track_ids[i]`` are the ids of stage i's batch items; their seeds are seed, seed + 1, …
-    ``latents`` are those that the stages name. ``left_off`` is a file in ``staging``: the automatic checkpoint of a
-    worker that died of this job.
+    ``track_ids[i]`` are the ids of stage i's batch items; their seeds are seed, seed + 1, …  ``sources`` are the paths
+    of the tracks that stages work from, by id, ``latents`` the latents that they name. ``left_off`` is a file in
+    ``staging``: the automatic checkpoint of a worker that died of this job.
     """
 
     job_id: str
@@ -25,6 +25,7 @@ class Run(Struct, frozen=True, tag="run"):
     equipment: tuple[Equipment, ...]
     staging: str
     audio_format: AudioFormat = "flac"
+    sources: dict[str, str] = {}
     latents: tuple[LatentFile, ...] = ()
     left_off: str = ""
 
@@ -49,8 +50,11 @@ class Ready(Struct, frozen=True, tag="ready"):
 
 
 class Started(Struct, frozen=True, tag="started"):
+    """Stage ``stage_index`` begins, perhaps with loading a model; its first ``Progress`` says that it is loaded."""
+
     job_id: str
     device: str
+    stage_index: int = 0
 
 
 class Progress(Struct, frozen=True, tag="progress"):

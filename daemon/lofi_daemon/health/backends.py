@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from ..backends import device
 from ..backends.base import BackendInfo
+from ..backends.musicgen.native.build import find_compiler
 from ..backends.ready import has_packages
 from ..backends.registry import BACKENDS, default_backend
 from ..config import Settings
 from ..models import store
 from ..models.catalogue import CATALOGUE, Weights
 from ..units import size
-from .commands import Installation, shown
+from .commands import C_COMPILER, Installation, of_system, shown
 from .finding import Finding
 
 _find = partial(Finding, "Backends")
@@ -30,6 +32,7 @@ def look(
     packages: Callable[[BackendInfo], bool] = has_packages,
     weights: Look = store.look,
     free: int | None = None,
+    compiler: Callable[[], str | None] = find_compiler,
 ) -> Iterator[Finding]:
     """``free``: bytes on the disk of the models, None to ask."""
     default = default_backend(settings)
@@ -37,6 +40,8 @@ def look(
         yield _availability(info, settings, info.type == default, packages(info), installation, weights)
         for one in CATALOGUE[info.type]:
             yield from _here(one, weights(one, store.root_of(one.backend, settings)))
+        if info.type == "musicgen" and info.availability(settings).status == "ready":
+            yield from _step(settings, compiler())
     yield _room(settings.models_root, free)
 
 
@@ -78,6 +83,13 @@ def _here(weights: Weights, found: store.Found) -> Iterator[Finding]:
         whole = f" of {size(found.size)}" if found.size else ""
         go_on = f"lofi download {weights.backend} {weights.model}"
         yield _find("info", f"{name}: {size(found.here)}{whole} are here", (f"Fetch the rest: {go_on}",))
+
+
+def _step(settings: Settings, compiler: str | None) -> Iterator[Finding]:
+    """MusicGen's step on a CPU is C, compiled when it is first used."""
+    if device.choose(settings) == "cpu" and compiler is None:
+        steps = (of_system(C_COMPILER, "Install gcc or clang"), "lofi restart, or :Lofi restart in Neovim")
+        yield _find("warn", "musicgen is several times slower than it could be: no C compiler was found", steps)
 
 
 def _room(models: Path, free: int | None) -> Finding:

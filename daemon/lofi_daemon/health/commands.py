@@ -29,6 +29,14 @@ PULSE_ALSA = {
     "zypper": "sudo zypper install alsa-plugins-pulse",
 }
 
+C_COMPILER = {
+    "apt-get": "sudo apt-get install gcc",
+    "dnf": "sudo dnf install gcc",
+    "pacman": "sudo pacman -S gcc",
+    "zypper": "sudo zypper install gcc",
+    "brew": "xcode-select --install",
+}
+
 Which = Callable[[str], str | None]
 
 

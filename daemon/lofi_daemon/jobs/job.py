@@ -15,7 +15,7 @@ State = Literal["queued", "generating", "committing", "completed", "failed", "ca
 
 
 class Job(Struct, eq=False):
-    """One accepted request. Only ``Jobs`` changes it."""
+    """One accepted request. Only ``Jobs`` changes it. ``sources``: see ``engine.link.Run``."""
 
     id: str
     stages: tuple[StageParams, ...]
@@ -23,6 +23,7 @@ class Job(Struct, eq=False):
     equipment: tuple[Equipment, ...]
     priority: Priority
     auto_play: bool
+    sources: dict[str, str] = {}
     latents: tuple[LatentFile, ...] = ()
     """What its stages start from."""
     state: State = "queued"

@@ -181,7 +181,7 @@ class Jobs:
         job = next((job for job in self._waiting if job.id == job_id), None)
         if job is None:
             raise LofiError(
-                "JOB_NOT_FOUND", f"No job “{job_id[:64]}” waits in line; queue_status lists those that do.",
+                "JOB_NOT_FOUND", f"No job “{job_id[:64]}” waits; `lofi queue` and :LofiQueue list those that do.",
                 field="job_id", got=job_id,
             )  # fmt: skip
         if not 1 <= position <= len(self._waiting):
@@ -278,8 +278,8 @@ class Jobs:
     async def _send(self, job: Job) -> None:
         await self._engine.send(
             Run(
-                job.id, job.stages, job.track_ids, job.equipment, job.staging, self._audio_format, job.latents,
-                job.left_off,
+                job.id, job.stages, job.track_ids, job.equipment, job.staging, self._audio_format, job.sources,
+                job.latents, job.left_off,
             )
         )  # fmt: skip
 

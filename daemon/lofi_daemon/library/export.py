@@ -37,7 +37,7 @@ def export_file(track: Track, path: str, audio_format: AudioFormat | None, libra
         target, wanted, ours = _target(path, audio_format, track, own, library)
         return _place(track, target, wanted, transcode=wanted != own, numbered=ours)
     except FileExistsError as error:
-        raise _bad_path(path, f"{error.filename} exists; choose another name, or remove it first") from error
+        raise _bad_path(error.filename, "it exists; choose another name, or remove it first") from error
     except DamagedFile as error:
         raise _bad_source(track, str(error)) from error
     except OSError as error:

@@ -274,7 +274,7 @@ class Tracks:
             raise _unknown(prefix[:80], f"is no track id; give its first {MIN_PREFIX} to 64 hex digits")
         rows = self._index.ask(lambda index: index.starting_with(wanted, _MAX_CANDIDATES + 1))
         if not rows:
-            raise _unknown(wanted[:12], "is not in the library; `lofi list` shows what is")
+            raise _unknown(wanted[:12], "is not in the library; `lofi list` and :LofiLibrary show what is")
         if len(rows) > 1:
             ids = [row.id for row in rows[:_MAX_CANDIDATES]]
             shown = _told_apart(ids)

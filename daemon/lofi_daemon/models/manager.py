@@ -1,4 +1,4 @@
-"""The front's side of downloads: starts the child that fetches, tells what it says, ends it."""
+"""The front's side of weights: starts the child that fetches, tells what it says, ends it; what state they are in."""
 
 from __future__ import annotations
 
@@ -117,6 +117,7 @@ class Downloads:
         self._patience = patience or Patience()
         self._disk = OffLoop("models")
         self._running: _Running | None = None
+        self._loading: tuple[str, str] | None = None
         self._failed: dict[tuple[str, str], str] = {}
         self._closed = False
 
@@ -153,6 +154,24 @@ class Downloads:
             await asyncio.wait([running.task], timeout=2)
         return True
 
+    def loading(self, backend: str, model: str) -> None:
+        """The worker begins to load this model."""
+        self._loading = (backend, model)
+        if self._running is None or self._running.weights.backend != backend:
+            self._emit("backend_status", BackendStatus(backend, "loading", model, "ready"))
+
+    async def loaded(self) -> None:
+        """It has ended, well or not."""
+        if self._loading is None:
+            return
+        (backend, model), self._loading = self._loading, None
+        seen = await self.look(backend)
+        if seen.available.status in ("downloading", "loading"):  # told already
+            return
+        weights = next(view.status for view in seen.weights if view.model == model)
+        message = seen.available.message or None
+        self._emit("backend_status", BackendStatus(backend, seen.available.status, model, weights, message))
+
     async def look(self, backend: str) -> Seen:
         """``backend`` as it is on the disk now."""
         return await self._disk.run(self._look, backend)
@@ -163,6 +182,8 @@ class Downloads:
     def _state(self, backend: str) -> Availability:
         if self._running and self._running.weights.backend == backend:
             return Availability("downloading", f"{self._running.weights.title} is being downloaded.")
+        if self._loading and self._loading[0] == backend:
+            return Availability("loading", f"The model {self._loading[1]} is being loaded.")
         available = BACKENDS[backend].availability(self._settings)
         problem = next((text for (name, _), text in self._failed.items() if name == backend), None)
         if available.status != "ready" and problem:

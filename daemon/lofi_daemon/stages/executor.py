@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from ..errors import LofiError
 from ..model import LatentFile, NoticeLevel, StageParams, Track
 from .items import item_params
 from .latents import Latents, StageLatents
+from .sources import source_ids
 from .stream import Stream
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class StageContext:
         emit: Emit,
         check_cancelled: Callable[[int, int], None],
         equipment: Equipment,
+        sources: Mapping[str, str],
         latents: Latents,
         own: StageLatents,
         left_off: Latent | None = None,
@@ -66,6 +68,7 @@ class StageContext:
     ) -> None:
         self.stream = stream
         self.left_off = left_off
+        self._sources = sources
         self._latents = latents
         self._own = own
         self.equipment = equipment
@@ -82,6 +85,9 @@ class StageContext:
         if percent != self._last_percent:  # the front needs no more than each percent once
             self._last_percent = percent
             self._emit(Progress(self._job_id, done, total, self._stage_index))
+
+    def source(self, track_id: str) -> Path:
+        return Path(self._sources[track_id])
 
     def notice(self, level: NoticeLevel, message: str) -> None:
         self._emit(Notice(level, message))
@@ -121,15 +127,15 @@ def run_job(
     tracks: tuple[Track, ...] = ()
     made: list[tuple[LatentFile, bytes]] = []
     for index, params in enumerate(job.stages):
+        emit(Started(job.job_id, job.equipment[index].device, index))  # before: torch takes seconds to import
         engine = engines.get(params.backend)
-        emit(Started(job.job_id, engine.device))
         started = time.monotonic()
         is_last = index == len(job.stages) - 1
         stream = Stream(job.job_id, staging, job.track_ids[index][0], emit) if is_last else None
         own = StageLatents(job, index, emit, now)
         left_off = own.left_off(job.left_off) if job.left_off else None
         context = StageContext(
-            job.job_id, index, emit, check_cancelled, job.equipment[index], latents, own, left_off, stream
+            job.job_id, index, emit, check_cancelled, job.equipment[index], job.sources, latents, own, left_off, stream
         )
         try:
             renderings = engine.render(params, context)
@@ -182,6 +188,7 @@ def _keep(
         generation_time_sec=seconds,
         created_at=created.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         params=params,
+        parent_ids=source_ids(params),
         lm_metadata=dict(rendering.metadata) if rendering.metadata else msgspec.UNSET,
         lufs=None if lufs is None else round(lufs, 2),
     )

@@ -95,6 +95,7 @@ def resolve(request: StageRequest, settings: Settings, draw_seed: Callable[[], i
         seed=_seed(request.seed, draw_seed),
         **values,
     )
+    info.check(params)
     return Resolved(params, tuple(dict.fromkeys(notices)))
 
 

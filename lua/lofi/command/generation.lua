@@ -27,6 +27,17 @@ local function generate(read, backend)
   end
 end
 
+--- Models of the backend that the words name, or that answers when none is named.
+---@param before string
+---@return string[]?
+local function models(before)
+  local wanted = before:match("backend=(%S+)") or state.current.default_backend
+  local backend = vim.iter(state.current.backends or {}):find(function(known)
+    return known.type == wanted
+  end)
+  return backend and backend.models
+end
+
 ---@param before string
 ---@return string[]
 local function complete(before)
@@ -34,7 +45,11 @@ local function complete(before)
   local names = known and vim.iter(known):map(function(backend)
     return backend.type
   end)
-  return require("lofi.request").complete(before, names and names:totable())
+  return require("lofi.request").complete(before, {
+    backend = names and names:totable(),
+    model = models(before),
+    reference_audio_id = words.short(state.known_tracks()),
+  })
 end
 
 ---@param args string

@@ -83,13 +83,9 @@ local function start(what)
 end
 
 local function confirm_uninstall()
-  vim.ui.select({ "Remove it", "Keep it" }, {
-    prompt = ("Remove %s? The music stops."):format(vim.fn.fnamemodify(require("lofi.locate").venv(), ":~")),
-    kind = "lofi_confirm",
-  }, function(_, index)
-    if index == 1 then
-      start("uninstall")
-    end
+  local venv = vim.fn.fnamemodify(require("lofi.locate").venv(), ":~")
+  words.confirm(("Remove %s? The music stops."):format(venv), "Remove it", "Keep it", function()
+    start("uninstall")
   end)
 end
 

@@ -5,12 +5,6 @@ local say = words.say
 
 local LOOPS = { "off", "one", "all" }
 
----@param count integer
----@return string
-local function tracks(count)
-  return count == 1 and "1 track" or count .. " tracks"
-end
-
 ---@param entry lofi.PlaylistEntry
 ---@return string
 local function title(entry)
@@ -23,7 +17,7 @@ local actions = {
     require("lofi").playlist.add(
       ids,
       words.or_complain(function(playlist)
-        say(("%s in the playlist"):format(tracks(#playlist.tracks)))
+        say(("%s in the playlist"):format(words.tracks(#playlist.tracks)))
       end)
     )
   end,
@@ -41,7 +35,7 @@ local actions = {
     require("lofi").playlist.remove(
       ids[1],
       words.or_complain(function(playlist)
-        say(("%s left in the playlist"):format(tracks(#playlist.tracks)))
+        say(("%s left in the playlist"):format(words.tracks(#playlist.tracks)))
       end)
     )
   end,

@@ -62,7 +62,7 @@ local function focus(args)
     )
   else
     say(
-      ("the focus timer takes minutes of work, minutes of rest and maybe rounds (25 5 4), or off, not %s."):format(
+      ("the focus timer takes minutes of work, minutes of break and maybe rounds (25 5 4), or off, not %s."):format(
         args
       ),
       words.ERROR

@@ -12,10 +12,29 @@ M.TITLE_COLUMNS = 60
 ---@field run fun(args: string)
 ---@field complete? fun(before: string): string[] the last word of the arguments so far, completed
 
+---@param count integer
+---@return string
+function M.tracks(count)
+  return count == 1 and "1 track" or count .. " tracks"
+end
+
 ---@param text string
 ---@param level? integer
 function M.say(text, level)
   message.say(text, level)
+end
+
+--- Ask before something that cannot be undone.
+---@param question string
+---@param yes string
+---@param no string
+---@param act fun()
+function M.confirm(question, yes, no, act)
+  vim.ui.select({ yes, no }, { prompt = question, kind = "lofi_confirm" }, function(_, index)
+    if index == 1 then
+      act()
+    end
+  end)
 end
 
 --- What to say of an error, unless it was said already.

@@ -1,4 +1,5 @@
 --- A track's own parameters, asked for again: with the same words for editing, or as they are with a new seed.
+local facts = require("lofi.library.facts")
 local message = require("lofi.message")
 local request = require("lofi.request")
 
@@ -8,7 +9,7 @@ local M = {}
 ---@param value any
 ---@return string?
 local function written(value)
-  local text = type(value) == "number" and ("%.15g"):format(value) or tostring(value)
+  local text = facts.text(value)
   if text:find("%c") then
     return nil
   elseif not text:find("[%s\"',;]") and text ~= "" then

@@ -1,5 +1,6 @@
 --- What was deleted and can still come back: nothing leaves the disk before the library is closed or written.
 local message = require("lofi.message")
+local words = require("lofi.command.words")
 
 local M = {}
 
@@ -48,12 +49,6 @@ function M.count()
   return vim.tbl_count(held)
 end
 
----@param count integer
----@return string
-local function tracks(count)
-  return count == 1 and "1 track" or count .. " tracks"
-end
-
 ---@return string[] ids
 local function empty()
   local ids = vim.tbl_keys(held)
@@ -73,7 +68,7 @@ function M.carry_out(kept)
       message.say("not everything was deleted. " .. err.message, vim.log.levels.ERROR)
       kept()
     else
-      message.say(("%s deleted"):format(tracks(#result.deleted)))
+      message.say(("%s deleted"):format(words.tracks(#result.deleted)))
     end
   end)
 end

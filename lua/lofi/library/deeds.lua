@@ -5,12 +5,6 @@ local words = require("lofi.command.words")
 
 local M = {}
 
----@param count integer
----@return string
-local function tracks(count)
-  return count == 1 and "1 track" or count .. " tracks"
-end
-
 ---@param id string
 ---@param prompt string
 function M.play(id, prompt)
@@ -33,7 +27,7 @@ function M.add(ids, opts)
     ids,
     opts or {},
     words.or_complain(function(playlist)
-      message.say(what:format(tracks(#ids), #playlist.tracks))
+      message.say(what:format(words.tracks(#ids), #playlist.tracks))
     end)
   )
 end

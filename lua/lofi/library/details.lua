@@ -5,6 +5,7 @@ local deeds = require("lofi.library.deeds")
 local events = require("lofi.events")
 local facts = require("lofi.library.facts")
 local frame = require("lofi.ui.frame")
+local message = require("lofi.message")
 local playback_of = require("lofi.library.rows").playback_of
 local rows = require("lofi.ui.rows")
 local state = require("lofi.state")
@@ -61,7 +62,7 @@ end
 ---@return lofi.ui.Row[]
 function Details:lines(track)
   local lines, width = {}, text_width()
-  for _, text in ipairs(facts.wrap(track.prompt, width)) do
+  for _, text in ipairs(message.wrap(track.prompt, width)) do
     table.insert(lines, { { " " .. text, "LofiTitle" } })
   end
   table.insert(lines, {})
@@ -72,7 +73,7 @@ function Details:lines(track)
   vim.list_extend(lines, { place(track), {} })
   for _, fact in ipairs(facts.of(track)) do
     local label = fact[1]
-    for _, text in ipairs(facts.wrap(fact[2], width - LABEL_WIDTH)) do
+    for _, text in ipairs(message.wrap(fact[2], width - LABEL_WIDTH)) do
       table.insert(lines, { { (" %-" .. LABEL_WIDTH .. "s"):format(label), "LofiLabel" }, { text } })
       label = ""
     end
@@ -89,7 +90,7 @@ function Details:draw()
     local group = self.problem and "LofiError" or "LofiMuted"
     lines = vim.tbl_map(function(text)
       return { { " " .. text, group } }
-    end, facts.wrap(self.problem or "Asking the daemon.", text_width()))
+    end, message.wrap(self.problem or "Asking the daemon.", text_width()))
   end
   local resized = #lines ~= self.height
   self.height = #lines

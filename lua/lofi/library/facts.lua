@@ -4,13 +4,14 @@ local time = require("lofi.time")
 
 local M = {}
 
+--- A value in words. Seeds have up to 16 digits, and all of them count.
 ---@param value any
 ---@return string
-local function shown(value)
+function M.text(value)
   if type(value) == "table" then
     return (vim.inspect(value, { newline = " ", indent = "" }):gsub("%s+", " "))
   elseif type(value) == "number" then
-    return ("%.15g"):format(value)
+    return (value % 1 == 0 and "%.0f" or "%.15g"):format(value)
   end
   return tostring(value)
 end
@@ -24,7 +25,7 @@ local function parameters(track)
   local pairs_, seen = {}, vim.deepcopy(SHOWN_ALREADY)
   local function add(name, label)
     if track.params[name] ~= nil and not seen[name] then
-      table.insert(pairs_, { label, shown(track.params[name]) })
+      table.insert(pairs_, { label, M.text(track.params[name]) })
     end
     seen[name] = true
   end
@@ -47,7 +48,7 @@ local function chosen(track)
   for _, name in ipairs({ "style", "bpm", "keyscale", "timesignature" }) do
     local value = (track.lm_metadata or {})[name]
     if value ~= nil and track.params[name] == nil then
-      table.insert(found, { name == "keyscale" and "key" or name, shown(value) })
+      table.insert(found, { name == "keyscale" and "key" or name, M.text(value) })
     end
   end
   return found
@@ -73,7 +74,7 @@ function M.of(track)
     { "backend", ("%s, %s"):format(track.backend, track.model_version) },
     { "length", sound },
     { "loudness", track.lufs and ("%.1f LUFS"):format(track.lufs) or "not measured" },
-    { "seed", shown(track.seed) },
+    { "seed", M.text(track.seed) },
   }
   vim.list_extend(list, parameters(track))
   vim.list_extend(list, chosen(track))
@@ -81,45 +82,18 @@ function M.of(track)
     { "made", ("%s, in %.1f s"):format(when(track.created_at), track.generation_time_sec) },
     { "favourite", track.favorite and "yes" or "no" },
   })
-  if #track.parent_ids > 0 then
-    table.insert(list, { "made from", table.concat(track.parent_ids, " ") })
+  local parents = vim.iter(track.parent_ids):filter(function(id)
+    return id ~= track.params.reference_audio_id -- which is shown as the melody
+  end)
+  local others = parents:join(" ")
+  if others ~= "" then
+    table.insert(list, { "made from", others })
   end
   if track.latent_id then
     table.insert(list, { "latent", track.latent_id })
   end
   vim.list_extend(list, { { "id", track.id }, { "path", track.path } })
   return list
-end
-
---- `text` in lines of at most `width` columns, broken at blanks where there are some.
----@param text string
----@param width integer
----@return string[]
-function M.wrap(text, width)
-  local lines, line = {}, ""
-  local function push(piece)
-    local joined = line == "" and piece or line .. " " .. piece
-    if vim.fn.strdisplaywidth(joined) <= width then
-      line = joined
-      return
-    end
-    if line ~= "" then
-      table.insert(lines, line)
-    end
-    line = ""
-    for _, char in ipairs(vim.fn.split(piece, "\\zs")) do -- a path, or a language without blanks
-      if vim.fn.strdisplaywidth(line .. char) > width then
-        table.insert(lines, line)
-        line = ""
-      end
-      line = line .. char
-    end
-  end
-  for piece in text:gmatch("[^%s%c]+") do
-    push(piece)
-  end
-  table.insert(lines, line)
-  return lines
 end
 
 return M

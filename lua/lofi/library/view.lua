@@ -3,6 +3,7 @@ local bin = require("lofi.library.bin")
 local rows = require("lofi.library.rows")
 local state = require("lofi.state")
 local time = require("lofi.time")
+local words = require("lofi.command.words")
 
 local SECOND_MS, AGES_MS = 1000, 30000
 
@@ -98,7 +99,7 @@ function View:title()
   local order = vim.iter(View.SORTS):find(function(sort)
     return sort[1] == self.store.sort
   end)[2]
-  local parts = { ("%d tracks, %s"):format(self.store.total - bin.count(), order) }
+  local parts = { words.tracks(self.store.total - bin.count()) .. ", " .. order }
   if self.store.loading and self.store.total > 0 then
     table.insert(parts, ("%d are here"):format(#self.store.loading.list))
   elseif self.store.problem and #self.rows > 0 then
@@ -107,8 +108,11 @@ function View:title()
   if bin.count() > 0 then
     table.insert(parts, ("%d deleted: u brings back, closing is for good"):format(bin.count()))
   end
+  if bin.count() == 0 then -- there is no room for both
+    table.insert(parts, "%<g? lists the keys") -- the end may be cut
+  end
   local dot = require("lofi.config").current.ascii and " - " or " · "
-  local text = " " .. table.concat(parts, dot) .. "%<" .. dot .. "g? lists the keys" -- the end may be cut
+  local text = " " .. table.concat(parts, dot)
   for _, window in ipairs(vim.fn.win_findbuf(self.surface.buffer)) do
     vim.api.nvim_set_option_value("winbar", text, { win = window, scope = "local" })
   end

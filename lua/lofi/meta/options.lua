@@ -20,6 +20,7 @@
 ---@field radio? lofi.Config.Radio
 ---@field worker_nice? integer How much generation stands back for other programs; 0 = not at all, 19 = most.
 ---@field model_path? string Where models are kept; empty = models in the cache folder.
+---@field musicgen_precision? "auto"|"float32"|"bfloat16"|"int8" How MusicGen's weights are kept: auto is int8 on a CPU (several times faster) and bfloat16 on a GPU; float32 is exactly the published model.
 ---@field ace_step_model_dir? string Where the ACE-Step models are; empty = ace-step in the cache folder.
 ---@field ace_step_default_steps? integer ACE-Step v1: diffusion steps of a request that names none.
 ---@field ace_step_default_scheduler? "euler"|"heun"|"pingpong" ACE-Step v1: scheduler of a request that names none.
@@ -67,7 +68,7 @@
 
 ---@class lofi.Config.Radio
 ---@field strategy? "same_prompt"|"preset_cycle"|"random_preset"|"library" What the radio plays next, where |:LofiRadio| does not say.
----@field duration_sec? number Length of the tracks that the radio makes.
+---@field duration_sec? number Length of the tracks that the radio makes; where a backend ends sooner, its longest.
 ---@field backend? string What makes the radio's tracks; empty = |lofi-default-backend|.
 
 ---@class lofi.GenerateOpts
@@ -84,16 +85,18 @@
 ---@field instrumental? boolean No voice.
 ---@field lyrics? string What is sung, for ACE-Step.
 ---@field vocal_language? string Language of the lyrics, for ACE-Step.
----@field batch_size? integer Tracks at once, each with the next seed.
+---@field batch_size? integer Tracks at once, each with the next seed, for MusicGen.
 ---@field inference_steps? integer Diffusion steps, for ACE-Step.
 ---@field steps? integer Diffusion steps, for ACE-Step.
----@field guidance_scale? number How closely the prompt is followed, for neural backends.
+---@field guidance_scale? number How closely the prompt is followed, for neural backends; MusicGen: 1 to 30, 3 if left out.
 ---@field scheduler? string Solver, for ACE-Step.
 ---@field shift? number Timestep shift, for ACE-Step.
 ---@field guidance? string Kind of guidance, for ACE-Step.
----@field temperature? number Sampling temperature, for MusicGen.
----@field top_k? integer Sampling among the k likeliest tokens, for MusicGen.
----@field top_p? number Sampling among the likeliest tokens of this total, for MusicGen.
+---@field temperature? number Above 1 more daring, below 1 more even, for MusicGen.
+---@field top_k? integer Sampling among the k likeliest tokens, 50 if left out, 0 = all, for MusicGen.
+---@field top_p? number Sampling among the likeliest tokens of this total, 0 to 1, for MusicGen.
+---@field reference_audio_id? string Track whose melody is followed, for MusicGen's melody models: its id, or its beginning.
+---@field melody? string Track whose melody is followed, for MusicGen's melody models: its id, or its beginning.
 ---@field priority? "high"|"normal"|"low" Place in the queue.
 ---@field auto_play? boolean Play it when it is finished; as in setup().
 ---@field play? boolean Play it when it is finished; as in setup().

@@ -119,7 +119,7 @@ return {
     min = 5,
     max = 600,
     default = 180,
-    doc = "Length of the tracks that the radio makes.",
+    doc = "Length of the tracks that the radio makes; where a backend ends sooner, its longest.",
   },
   {
     name = "radio.backend",

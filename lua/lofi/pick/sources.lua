@@ -1,6 +1,7 @@
 --- What can be picked from: how it is asked for, how a line of it looks, and what choosing one does. Shared by
 --- lofi.pick (vim.ui.select), the telescope extension and the snacks sources.
 local config = require("lofi.config")
+local facts = require("lofi.library.facts")
 local message = require("lofi.message")
 local state = require("lofi.state")
 local time = require("lofi.time")
@@ -90,7 +91,7 @@ local tracks = {
       table_lines({
         { "Length", time.clock(track.duration_sec) },
         { "Backend", track.backend },
-        { "Seed", track.seed },
+        { "Seed", facts.text(track.seed) },
         { "Tempo", params.bpm },
         { "Key", params.keyscale },
         { "Made", (track.created_at or ""):sub(1, 10) },

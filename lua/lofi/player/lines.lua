@@ -1,6 +1,7 @@
 --- What the player window says, as lines; nothing is asked here.
 local bar = require("lofi.ui.bar")
 local config = require("lofi.config")
+local message = require("lofi.message")
 local rows = require("lofi.ui.rows")
 local state = require("lofi.state")
 local time = require("lofi.time")
@@ -42,7 +43,7 @@ end
 ---@param text string
 ---@param group? string
 local function add_text(out, label, text, group)
-  for i, line in ipairs(rows.wrap(text, out.width - LABEL - 1)) do
+  for i, line in ipairs(message.wrap(text, out.width - LABEL - 1)) do
     add(out, i == 1 and label or "", { line, group })
   end
 end
@@ -111,7 +112,7 @@ local function now_playing(out, model, kind)
   local indent = (" "):rep(vim.fn.strdisplaywidth(icon) + 2)
   table.insert(out.rows, { { rows.fit(indent .. table.concat(notes, ", "), out.width), "LofiMuted" } })
   if (kind == "waiting" or kind == "no_device") and told and told.message then
-    for _, line in ipairs(rows.wrap(told.message, out.width - #indent - 1)) do
+    for _, line in ipairs(message.wrap(told.message, out.width - #indent - 1)) do
       table.insert(out.rows, { { indent .. line, group } })
     end
   end
@@ -124,7 +125,7 @@ local function nothing_plays(out)
   local what = playlist and #playlist.tracks > 0 and "the playlist" or "the newest track"
   local radio = state.current.radio and "" or ", r starts the radio"
   local text = ("<Space> plays %s%s, :LofiGenerate {prompt} makes a track."):format(what, radio)
-  for _, line in ipairs(rows.wrap(text, out.width - 2)) do
+  for _, line in ipairs(message.wrap(text, out.width - 2)) do
     table.insert(out.rows, { { " " .. line, "LofiMuted" } })
   end
 end
@@ -268,7 +269,7 @@ end
 function M.draw(model, problem, width)
   local out = { rows = {}, tracks = {}, width = width } ---@type lofi.player.Writer
   if problem then
-    for _, line in ipairs(rows.wrap(problem, width - 2)) do
+    for _, line in ipairs(message.wrap(problem, width - 2)) do
       table.insert(out.rows, { { " " .. line, "LofiError" } })
     end
     return out

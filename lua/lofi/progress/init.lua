@@ -34,7 +34,10 @@ local function notes(job)
   if job.state == "queued" then
     table.insert(found, "queued")
   end
-  if job.eta_sec then
+  local loading = state.current.loading
+  if loading and job.state == "generating" then
+    table.insert(found, ("loading %s %s"):format(loading.backend, loading.model))
+  elseif job.eta_sec then
     table.insert(found, time.clock(math.ceil(job.eta_sec)) .. " left")
   end
   local others = #state.current.jobs - 1
@@ -135,6 +138,12 @@ function M.attach()
       end
     end)
   end
+  events.on("backend_status", function()
+    local job = state.running()
+    if job and state.is_own(job.id) and tasks[job.id] then
+      show(job)
+    end
+  end)
 end
 
 return M

@@ -42,7 +42,8 @@ function M.show(entry, view)
   if running then
     timeout = false
   end
-  local text = message.wrap(words.body(view), message.corner()) -- its windows are not wider than the screen
+  -- its windows are not wider than the screen
+  local text = table.concat(message.wrap(words.body(view), message.corner()), "\n")
   local record = send(text, words.level(view), {
     title = "lofi: " .. view.title,
     replace = not entry.closed and entry.record or nil,

@@ -29,7 +29,8 @@ function M.show(id, view)
   if view.status == "running" then
     keep = false -- no timeout; the end has the user's own
   end
-  require("snacks").notifier.notify(message.wrap(words.body(view), message.corner()), words.level(view), {
+  local text = table.concat(message.wrap(words.body(view), message.corner()), "\n")
+  require("snacks").notifier.notify(text, words.level(view), {
     id = id,
     title = "lofi: " .. view.title,
     timeout = keep,

@@ -2,6 +2,7 @@
 local frame = require("lofi.ui.frame")
 local live = require("lofi.ui.live")
 local lines = require("lofi.queue.lines")
+local message = require("lofi.message")
 local rows = require("lofi.ui.rows")
 local surface = require("lofi.ui.surface")
 local time = require("lofi.time")
@@ -162,12 +163,9 @@ local function clear()
     words.say("nothing waits.")
     return
   end
-  local choices =
-    { count == 1 and "Cancel the one that waits" or ("Cancel the %d that wait"):format(count), "Keep them" }
-  vim.ui.select(choices, { prompt = "Empty the queue?", kind = "lofi_confirm" }, function(_, index)
-    if index == 1 then
-      require("lofi").request("queue_clear")
-    end
+  local yes = count == 1 and "Cancel the one that waits" or ("Cancel the %d that wait"):format(count)
+  words.confirm("Empty the queue?", yes, "Keep them", function()
+    require("lofi").request("queue_clear")
   end)
 end
 
@@ -176,7 +174,7 @@ local function details()
   if not job then
     return
   end
-  local shown = rows.wrap(job.prompt, math.min(60, vim.o.columns - 6))
+  local shown = message.wrap(job.prompt, math.min(60, vim.o.columns - 6))
   table.insert(shown, "")
   for _, line in ipairs({
     { "Length", time.clock(job.duration_sec) },

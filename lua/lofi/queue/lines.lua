@@ -1,5 +1,6 @@
 --- What the queue says, as lines: two for the job that runs, one for each that waits.
 local bar = require("lofi.ui.bar")
+local message = require("lofi.message")
 local rows = require("lofi.ui.rows")
 local state = require("lofi.state")
 local time = require("lofi.time")
@@ -111,7 +112,7 @@ end
 local function sentence(text, width, group)
   return vim.tbl_map(function(line)
     return { { " " .. line, group } }
-  end, rows.wrap(text, width - 2))
+  end, message.wrap(text, width - 2))
 end
 
 --- The lines, and which job each is about.

@@ -29,27 +29,6 @@ function M.fit(text, columns)
   return text .. (" "):rep(columns - vim.fn.strdisplaywidth(text))
 end
 
---- `text` in lines of at most `columns`, broken between words.
----@param text string
----@param columns integer
----@return string[]
-function M.wrap(text, columns)
-  local lines, line = {}, nil ---@type string[], string?
-  for word in text:gmatch("%S+") do
-    local longer = line and line .. " " .. word or word
-    if line and vim.fn.strdisplaywidth(longer) > columns then
-      table.insert(lines, line)
-      line = word
-    else
-      line = longer
-    end
-  end
-  table.insert(lines, line)
-  return vim.tbl_map(function(one)
-    return message.cut(one, columns, config.current.ascii and "" or nil)
-  end, lines)
-end
-
 --- None yet.
 ---@return lofi.ui.Rows
 function M.new()

@@ -1,1 +1,1 @@
-"""MusicGen. So far its description only: the engine comes with a later version."""
+"""MusicGen: ``info.py`` for the front; all else needs torch and runs in the worker. ``engine.py`` is the door."""

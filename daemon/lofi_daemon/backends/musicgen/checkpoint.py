@@ -7,6 +7,7 @@ with ``model.safetensors.index.json``. Only safetensors are read.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,10 @@ class DecoderConfig:
     def delays(self) -> Delays:
         return Delays(self.codebooks, self.channels == 2, self.start)
 
+    def before(self, tokens: int) -> int:
+        """Positions that stand before the music: in melody models the melody and a text of so many tokens."""
+        return self.chroma_frames + tokens if self.melody else 0
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
@@ -55,6 +60,7 @@ class Checkpoint:
     sampling: Sampling
     sample_rate: int
     frame_rate: int
+    text_hidden: int
     _files: Mapping[str, Path]
 
     def names(self) -> list[str]:
@@ -79,12 +85,27 @@ class Checkpoint:
             if name.startswith(prefix):
                 yield name.removeprefix(prefix), self.tensor(name)
 
+    def part_config(self, kind: type[Any], name: str) -> Any:
+        """The configuration of a model of transformers' own. Raises MODEL_LOAD_FAILED."""
+        try:
+            return kind.from_dict(dict(self.config[name]))
+        except Exception as error:  # each version checks in its own way
+            raise self.damaged(f"{name} in config.json is not what it should be ({_first_line(error)})") from error
+
+    def fill(self, kind: type[Any], config: Any, state: Mapping[str, Tensor], what: str) -> Any:
+        """A model of transformers' own, made of these very tensors; it may leave some over. Raises MODEL_LOAD_FAILED."""
+        try:
+            with torch.device("meta"):
+                model = kind(config)
+            missing = model.load_state_dict(state, strict=False, assign=True).missing_keys
+        except Exception as error:  # sizes that do not fit together, in config.json or in the file
+            raise self.damaged(f"its {what} does not fit config.json ({_first_line(error)})") from error
+        if missing:
+            raise self.damaged(f"its {what} lacks {missing[0]}")
+        return model
+
     def damaged(self, what: str) -> LofiError:
-        return LofiError(
-            "MODEL_LOAD_FAILED",
-            f"The MusicGen model in {self.folder} is damaged: {what}. Remove that folder and download it again: "
-            "lofi download musicgen, or :LofiBackends in the editor.",
-        )
+        return _failed(self.folder, what)
 
 
 def open_checkpoint(folder: Path) -> Checkpoint:
@@ -100,14 +121,12 @@ def open_checkpoint(folder: Path) -> Checkpoint:
         decoder = _decoder(config)
         audio = config["audio_encoder"]
         sample_rate = int(audio["sampling_rate"])
-        hop = 1
-        for ratio in audio["upsampling_ratios"]:
-            hop *= int(ratio)
-    except (KeyError, TypeError, ValueError) as error:
+        text_hidden = int(config["text_encoder"]["d_model"])
+        frame_rate = math.ceil(sample_rate / math.prod(map(int, audio["upsampling_ratios"])))
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise _failed(folder, f"config.json lacks or mistakes {error}") from error
-    return Checkpoint(
-        folder, config, decoder, _sampling(folder, generation), sample_rate, -(-sample_rate // hop), _index(folder)
-    )
+    sampling, files = _sampling(folder, generation), _index(folder)
+    return Checkpoint(folder, config, decoder, sampling, sample_rate, frame_rate, text_hidden, files)
 
 
 def _decoder(config: Mapping[str, Any]) -> DecoderConfig:
@@ -117,16 +136,27 @@ def _decoder(config: Mapping[str, Any]) -> DecoderConfig:
         raise ValueError(f"activation_function {activation}")
     if channels not in (1, 2):
         raise ValueError(f"audio_channels {channels}")
+
+    def size(name: str, multiple_of: int = 1) -> int:
+        value = int(part[name])
+        if value < 1 or value % multiple_of:
+            raise ValueError(f"{name} {value}")
+        return value
+
+    heads, vocabulary = size("num_attention_heads"), size("vocab_size")
+    start = int(part.get("pad_token_id", vocabulary))
+    if not 0 <= start <= vocabulary:
+        raise ValueError(f"pad_token_id {start}")
     return DecoderConfig(
-        layers=int(part["num_hidden_layers"]),
-        hidden=int(part["hidden_size"]),
-        heads=int(part["num_attention_heads"]),
-        ffn=int(part["ffn_dim"]),
-        codebooks=int(part["num_codebooks"]),
-        vocabulary=int(part["vocab_size"]),
+        layers=size("num_hidden_layers"),
+        hidden=size("hidden_size", 2 * heads),
+        heads=heads,
+        ffn=size("ffn_dim"),
+        codebooks=size("num_codebooks", channels),
+        vocabulary=vocabulary,
         channels=channels,  # type: ignore[arg-type]
         activation=activation,
-        start=int(part.get("pad_token_id", part["vocab_size"])),
+        start=start,
         melody=config.get("model_type") == MELODY,
         chroma_bins=int(config.get("num_chroma", 12)),
         chroma_frames=int(config.get("chroma_length", 235)),
@@ -178,16 +208,22 @@ def _plain(name: object) -> bool:
 def _json(folder: Path, name: str) -> dict[str, Any]:
     try:
         document = json.loads((folder / name).read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _failed(folder, f"{name} cannot be read ({error})") from error
     if not isinstance(document, dict):
         raise _failed(folder, f"{name} holds no object")
     return document
 
 
+def _first_line(error: Exception) -> str:
+    """load_state_dict puts the reason under a heading."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines or [type(error).__name__])[-1][:200]
+
+
 def _failed(folder: Path, what: str) -> LofiError:
     return LofiError(
         "MODEL_LOAD_FAILED",
-        f"The MusicGen model in {folder} is damaged: {what}. Remove that folder and download it again: "
+        f"This MusicGen model is damaged: {what}. Remove {folder} and download it again: "
         "lofi download musicgen, or :LofiBackends in the editor.",
     )

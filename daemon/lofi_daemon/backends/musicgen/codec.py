@@ -25,15 +25,11 @@ class Codec:
         """Raises MODEL_LOAD_FAILED."""
         from transformers import EncodecConfig, EncodecModel
 
-        config = EncodecConfig.from_dict(dict(checkpoint.config["audio_encoder"]))
+        config = checkpoint.part_config(EncodecConfig, "audio_encoder")
         if config.norm_type != "weight_norm" or config.use_causal_conv or config.normalize:
             raise checkpoint.damaged("its audio codec is of a kind that MusicGen does not use")
-        with torch.device("meta"):
-            model = EncodecModel(config)
         state = {_renamed(name): tensor for name, tensor in checkpoint.part(PART)}
-        missing, unknown = model.load_state_dict(state, strict=False, assign=True)
-        if missing or unknown:
-            raise checkpoint.damaged(f"its audio codec lacks or mistakes {(*missing, *unknown)[0]}")
+        model = checkpoint.fill(EncodecModel, config, state, "audio codec")
         for module in model.modules():  # buffers that are no part of a checkpoint
             for name in ("stride", "kernel_size", "padding_total"):
                 if name in module._buffers:

@@ -51,7 +51,7 @@ class Text:
         config = checkpoint.decoder
         hidden = config.hidden
         self.heads = config.heads
-        text_hidden = int(checkpoint.config["text_encoder"]["d_model"])
+        text_hidden = checkpoint.text_hidden
         self._projection = checkpoint.tensor("enc_to_dec_proj.weight", hidden, text_hidden)
         self._offset = checkpoint.tensor("enc_to_dec_proj.bias", hidden)
         names = [f"{STACK}.layers.{layer}.encoder_attn" for layer in range(config.layers)]

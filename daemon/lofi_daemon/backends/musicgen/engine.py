@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable
+from collections.abc import Generator as Steps
+from contextlib import closing
 
 import numpy as np
 import torch
@@ -15,10 +18,13 @@ from ...errors import LofiError
 from ...model import StageParams
 from ..base import Equipment, RenderContext, Rendering
 from .loaded import Loaded
+from .melody import Tune, read_tune
 from .native.build import folder as native_folder
-from .sampling import Sampling
+from .sampling import Sampling, no_number
 from .tokens import generate_codes
 from .windows import Window, windows
+
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # it warns of how the checkpoints were published
 
 FIRST_CHUNK_SEC, CHUNK_SEC = 0.5, 1.0
 """Sound is decoded in such parts: small ones waste work on their surroundings, large ones keep the listener waiting."""
@@ -44,20 +50,23 @@ class MusicGenEngine:
         all of them.
         """
         torch.set_num_threads(threads())
+        device = context.equipment.device
         try:
-            return self._render(params, context)
-        except torch.OutOfMemoryError as error:
-            return self._on_cpu(params, context, error)
+            if device != "cpu":
+                try:
+                    return self._render(params, context, device)
+                except (RuntimeError, AssertionError) as error:  # torch asserts that it was built for the GPU
+                    reason = _first_line(error)
+                self._leave_gpu(context, reason)
+            return self._render(params, context, "cpu")
         except MemoryError as error:
             self.unload()
             raise _no_memory() from error
         except RuntimeError as error:
-            if self.device == "cpu":
-                if "not enough memory" in str(error) or "can't allocate memory" in str(error):
-                    self.unload()
-                    raise _no_memory() from error
-                raise
-            return self._on_cpu(params, context, error)
+            if "not enough memory" in str(error) or "can't allocate memory" in str(error):
+                self.unload()
+                raise _no_memory() from error
+            raise
 
     def unload(self) -> bool:
         """Free the model's memory; whether there was one."""
@@ -67,28 +76,28 @@ class MusicGenEngine:
             torch.cuda.empty_cache()
         return had
 
-    def _on_cpu(self, params: StageParams, context: RenderContext, error: Exception) -> list[Rendering]:
-        """Once more where there is no GPU to fail. What was heard already stays true only of the same samples, so a
+    def _leave_gpu(self, context: RenderContext, reason: str) -> None:
+        """For the CPU, where there is no GPU to fail. What was heard already stays true only of the same samples, so a
         stream that has begun is not gone on with."""
         self.unload()
         if context.heard:
             raise LofiError(
                 "MODEL_INFERENCE_FAILED",
-                f"The GPU failed in the middle of the track ({_first_line(error)}); try again, or set device=cpu.",
-            ) from error
-        context.notice(
-            "warn", f"The GPU failed ({_first_line(error)}); MusicGen goes on with the CPU, which is slower."
-        )
-        return self._render(params, context, device="cpu")
+                f"The GPU failed in the middle of the track ({reason}); try again, or set device=cpu.",
+            )
+        context.notice("warn", f"The GPU failed ({reason}); MusicGen goes on with the CPU, which is slower.")
 
     @torch.no_grad()
-    def _render(self, params: StageParams, context: RenderContext, device: str | None = None) -> list[Rendering]:
+    def _render(self, params: StageParams, context: RenderContext, device: str) -> list[Rendering]:
+        source = params.reference_audio_id
+        tune = read_tune(context.source(source), params.duration_sec) if source else None  # may fail: before the load
         loaded = self._load(context.equipment, context, device)
         self.device = loaded.device.type
         batch = params.batch_size
         sampling = _sampling(params, loaded.checkpoint.sampling)
         frame_rate, longest = loaded.checkpoint.frame_rate, loaded.config.delays.longest
-        frames = max(1, round(params.duration_sec * frame_rate))
+        wanted = round(params.duration_sec * loaded.checkpoint.sample_rate)
+        frames = max(1, math.ceil(params.duration_sec * frame_rate - 1e-6))
         plan = list(windows(frames, frame_rate))
         total = sum(window.new + longest for window in plan)
         states = loaded.text.states(params.prompt)
@@ -96,19 +105,23 @@ class MusicGenEngine:
         stream = loaded.codec.stream(batch)
         parts: list[NDArray[np.float32]] = []
         waiting: list[Tensor] = []
-        ready = 0
-        steps = self._codes(loaded, plan, sampling, generators, states, batch)
-        for done, codes in enumerate(steps, 1):
-            waiting.append(codes)
-            ready += codes.shape[2]
-            chunk = FIRST_CHUNK_SEC if not parts else CHUNK_SEC
-            if sum(part.shape[2] for part in waiting) >= chunk * frame_rate or ready == frames:
-                samples = stream.push(torch.cat(waiting, 2), last=ready == frames).clamp_(-1, 1).numpy()
-                waiting = []
-                if samples.shape[2]:
-                    parts.append(samples)
-                    context.audio(np.ascontiguousarray(samples[0].T), loaded.checkpoint.sample_rate)
-            context.step(done, total)
+        done = ready = made = 0
+        steps = self._codes(loaded, plan, sampling, generators, states, tune, batch, lambda: context.step(done, total))
+        with closing(steps):
+            for done, codes in enumerate(steps, 1):
+                waiting.append(codes)
+                ready += codes.shape[2]
+                chunk = FIRST_CHUNK_SEC if not parts else CHUNK_SEC
+                if sum(part.shape[2] for part in waiting) >= chunk * frame_rate or ready == frames:
+                    samples = stream.push(torch.cat(waiting, 2), last=ready == frames).clamp_(-1, 1).numpy()
+                    samples, waiting = samples[:, :, : wanted - made], []
+                    if not np.isfinite(samples).all():
+                        raise no_number()
+                    if samples.shape[2]:
+                        parts.append(samples)
+                        made += samples.shape[2]
+                        context.audio(np.ascontiguousarray(samples[0].T), loaded.checkpoint.sample_rate)
+                context.step(done, total)
         whole = np.concatenate(parts, axis=2)
         return [
             Rendering(
@@ -124,26 +137,37 @@ class MusicGenEngine:
         sampling: Sampling,
         generators: tuple[Generator, ...],
         states: Tensor,
+        tune: Tune | None,
         batch: int,
-    ) -> Iterator[Tensor]:
+        pause: Callable[[], None],
+    ) -> Steps[Tensor, None, None]:
         """Codes of all windows, one stream; an item for each step."""
-        longest = max(window.prompt + window.new for window in plan)
-        layers = loaded.layers(batch * (2 if sampling.guided else 1), loaded.config.delays.positions(longest))
+        config, longest = loaded.config, max(window.prompt + window.new for window in plan)
+        positions = config.before(states.shape[1]) + config.delays.positions(longest)
+        layers = loaded.layers(batch * (2 if sampling.guided else 1), positions)
+        prefix: Tensor | None = None
         try:
-            layers.text(*loaded.conditions(states, batch, sampling.guided))
+            if not config.melody:
+                layers.text(*loaded.conditions(states, batch, sampling.guided))
             known: Tensor | None = None
             for window in plan:
                 prompt = known[:, :, -window.prompt :] if known is not None else None
                 made = [] if known is None else [known]
+                if config.melody:
+                    begins = 0 if known is None else known.shape[2] - window.prompt
+                    chroma = tune.chroma(begins / loaded.checkpoint.frame_rate) if tune else None
+                    prefix = loaded.prefix(states, batch, sampling.guided, chroma)
                 for codes in generate_codes(
                     layers,
                     loaded.embeddings,
-                    loaded.config,
+                    config,
                     window.prompt + window.new,
                     sampling,
                     generators,
                     batch,
                     prompt,
+                    prefix,
+                    pause,
                 ):
                     made.append(codes)
                     yield codes
@@ -151,7 +175,7 @@ class MusicGenEngine:
         finally:
             layers.close()
 
-    def _load(self, equipment: Equipment, context: RenderContext, device: str | None) -> Loaded:
+    def _load(self, equipment: Equipment, context: RenderContext, device: str) -> Loaded:
         if self._loaded is None or not self._loaded.fits(equipment, device):
             self.unload()
             self._loaded = Loaded(equipment, device, context.notice, native_folder(), threads())

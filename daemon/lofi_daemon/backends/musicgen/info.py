@@ -17,6 +17,7 @@ SCHEMA = 1
 """Part of every track's id: raise it with any change of ours that moves a sample."""
 
 _MODELS = tuple(weights.model for weights in catalogue.CATALOGUE["musicgen"])
+_MELODY_MODELS = tuple(model for model in _MODELS if "melody" in model)
 
 
 def _defaults(settings: Settings) -> Mapping[str, object]:
@@ -35,6 +36,16 @@ def _installed(settings: Settings) -> str | None:
     root = store.root_of("musicgen", settings)
     here = (weights.model for weights in catalogue.CATALOGUE["musicgen"] if store.look(weights, root).status == "ready")
     return next(here, None)
+
+
+def _check(params: StageParams) -> None:
+    if params.reference_audio_id is not None and params.model not in _MELODY_MODELS:
+        raise LofiError(
+            "INVALID_PARAMS",
+            f"MusicGen {params.model} follows no melody; take model={', '.join(_MELODY_MODELS[:-1])} or "
+            f"{_MELODY_MODELS[-1]}.",
+            field="reference_audio_id", expected=list(_MELODY_MODELS), got=params.model,
+        )  # fmt: skip
 
 
 def _equip(settings: Settings, params: StageParams) -> Equipment:
@@ -62,10 +73,11 @@ INFO = BackendInfo(
     model_version=f"musicgen/{SCHEMA}",
     stage_types=("generate",),
     models=_MODELS,
-    takes=frozenset({"model", "batch_size", "temperature", "top_k", "top_p", "guidance_scale"}),
+    takes=frozenset({"model", "batch_size", "temperature", "top_k", "top_p", "guidance_scale", "reference_audio_id"}),
     extra="musicgen",
     packages=("torch", "transformers", "safetensors"),
     defaults=_defaults,
+    check=_check,
     availability=partial(ready.look, "musicgen"),
     equip=_equip,
 )

@@ -14,8 +14,9 @@ from ..base import Equipment
 from .checkpoint import open_checkpoint
 from .codec import Codec
 from .decoder import Embeddings, Layers, Text
+from .melody import Prefix
 from .native import build
-from .native_decoder import NativeDecoder, Weights, declare
+from .native_decoder import NativeDecoder, Weights, declare, takes
 from .precision import Precision
 from .text import TextEncoder
 from .torch_decoder import TorchDecoder, TorchWeights
@@ -39,10 +40,11 @@ class Loaded:
         self._library = self._native(native, notice) if self.device.type == "cpu" else None
         self._weights: Weights | TorchWeights
         if self._library:
-            self._weights = Weights(self.checkpoint, self.precision)
+            self._weights = Weights(self._library, self.checkpoint, self.precision)
         else:
             self._weights = TorchWeights(self.checkpoint, self.precision, self.device)
-        self._cross = Text(self.checkpoint)
+        self._prefix = Prefix(self.checkpoint) if self.config.melody else None
+        self._cross = None if self.config.melody else Text(self.checkpoint)
         self.codec = Codec(self.checkpoint, self.device)
 
     def fits(self, equipment: Equipment, device: str | None) -> bool:
@@ -57,7 +59,11 @@ class Loaded:
         return TorchDecoder(self._weights, sequences, positions)
 
     def conditions(self, states: Tensor, batch: int, guided: bool) -> tuple[Tensor, Tensor, Tensor]:
-        """What ``Layers.text`` takes for ``batch`` items of one prompt, the unconditional ones behind them."""
+        """What ``Layers.text`` takes for ``batch`` items of one prompt, the unconditional ones behind them.
+
+        Not for melody models.
+        """
+        assert self._cross
         states = states.repeat(batch, 1, 1)
         mask = torch.ones(states.shape[:2])
         if guided:
@@ -65,7 +71,17 @@ class Loaded:
             mask = torch.cat([mask, torch.zeros_like(mask)])
         return self._cross.keys_values(states, mask)
 
+    def prefix(self, states: Tensor, batch: int, guided: bool, chroma: Tensor | None) -> Tensor:
+        """What stands before the music of ``batch`` items of one prompt and melody. For melody models."""
+        assert self._prefix
+        states = states.repeat(batch, 1, 1)
+        melody = None if chroma is None else chroma.repeat(batch, 1, 1)
+        return self._prefix(states, torch.ones(states.shape[:2]), melody, guided)
+
     def _native(self, folder: Path, notice: Notice) -> ctypes.CDLL | None:
+        if not takes(self.config):
+            notice("warn", "This MusicGen is of an unusual size, for which there is no fast way; it will be slow.")
+            return None
         try:
             library = build.load(folder)
         except build.CannotBuildError as error:

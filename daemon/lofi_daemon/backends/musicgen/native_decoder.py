@@ -12,16 +12,16 @@ import torch
 from torch import Tensor
 
 from ...errors import LofiError
-from .checkpoint import Checkpoint
+from .checkpoint import Checkpoint, DecoderConfig
 from .crew import Crew
 from .decoder import head_weights, layer_weights
 from .precision import Precision
 
 PRECISIONS: dict[Precision, int] = {"float32": 0, "bfloat16": 1, "int8": 2}
 BYTES: dict[Precision, int] = {"float32": 4, "bfloat16": 2, "int8": 1}
-MAX_LAYERS = 128
+MAX_LAYERS, MAX_HEAD, MAX_THREADS = 128, 256, 64
 TILE, CHUNK = 4, 32
-"""Weights lie as [rows / TILE][columns / CHUNK][TILE][CHUNK]."""
+"""Rows and columns of a matrix are multiples of these."""
 BLOCK = 16
 """The cache holds a multiple of so many positions."""
 
@@ -62,19 +62,31 @@ def declare(library: ctypes.CDLL) -> None:
     library.lofi_decoder_free.argtypes = (c_void_p,)
     library.lofi_decoder_text.argtypes = (c_void_p, c_void_p, c_void_p, c_void_p, c_int)
     library.lofi_decoder_step.argtypes = (c_void_p, c_void_p, c_int, c_int, c_int, c_void_p)
+    library.lofi_decoder_pack.argtypes = (c_void_p, c_int, c_int, c_int, c_void_p, c_void_p)
     library.lofi_decoder_features.restype = c_char_p
+
+
+def takes(config: DecoderConfig) -> bool:
+    """Whether the step is made for a model of these sizes. All that are published are so."""
+    head = config.hidden // config.heads
+    return not (
+        config.hidden % CHUNK
+        or config.ffn % CHUNK
+        or config.codebooks * config.vocabulary % TILE
+        or head % TILE
+        or head > MAX_HEAD
+        or config.layers > MAX_LAYERS
+    )
 
 
 class Weights:
     """A decoder's weights, packed for the C step in one arena. Made once for a model, used by many decoders."""
 
-    def __init__(self, checkpoint: Checkpoint, precision: Precision) -> None:
-        """Raises MODEL_LOAD_FAILED for what the checkpoint lacks, or sizes that the step does not take."""
-        config = checkpoint.decoder
-        if config.hidden % CHUNK or config.ffn % CHUNK or config.layers > MAX_LAYERS:
-            raise checkpoint.damaged("its sizes are no multiples of 32")
-        self.config = config
+    def __init__(self, library: ctypes.CDLL, checkpoint: Checkpoint, precision: Precision) -> None:
+        """For sizes that ``takes`` says yes to. Raises MODEL_LOAD_FAILED for what the checkpoint lacks."""
+        self.config = config = checkpoint.decoder
         self.precision = precision
+        self._library = library
         self._kept: list[Tensor] = []
         self._arena = _Arena(_weight_count(checkpoint) * BYTES[precision])
         self.model = _Model()
@@ -98,28 +110,17 @@ class Weights:
                 setattr(layer, name, self._norm(weights[f"{name}.weight"], weights[f"{name}.bias"]))
 
     def _matrix(self, weight: Tensor) -> _Matrix:
-        if self.precision == "int8":
-            quantised, scale = quantise(weight)
-            self._kept.append(scale)
-            return _Matrix(self._arena.put(pack(quantised)), scale.data_ptr())
-        return _Matrix(self._arena.put(pack(weight.to(getattr(torch, self.precision)))), None)
+        weight, place = weight.contiguous(), self._arena.take(weight.numel() * BYTES[self.precision])
+        scale = torch.empty(len(weight))
+        self._library.lofi_decoder_pack(
+            weight.data_ptr(), *weight.shape, PRECISIONS[self.precision], place, scale.data_ptr()
+        )
+        self._kept.append(scale)
+        return _Matrix(place, scale.data_ptr() if self.precision == "int8" else None)
 
     def _norm(self, weight: Tensor, bias: Tensor) -> _Norm:
         self._kept += (weight.contiguous(), bias.contiguous())
         return _Norm(self._kept[-2].data_ptr(), self._kept[-1].data_ptr())
-
-
-def quantise(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """[rows, columns] float32 → int8 and a scale for each row, symmetric: weight ≈ int8 × scale."""
-    scale = weight.abs().amax(1) / 127
-    scale[scale == 0] = 1
-    return (weight / scale[:, None]).round_().to(torch.int8), scale.contiguous()
-
-
-def pack(weight: Tensor) -> Tensor:
-    """[rows, columns] in the order in which the step reads it."""
-    rows, columns = weight.shape
-    return weight.view(rows // TILE, TILE, columns // CHUNK, CHUNK).transpose(1, 2).contiguous()
 
 
 class NativeDecoder:
@@ -138,6 +139,7 @@ class NativeDecoder:
     ) -> None:
         """Room for ``positions`` of each of ``sequences``. Raises MODEL_INFERENCE_FAILED without memory."""
         config = weights.config
+        threads = min(threads, MAX_THREADS)
         self.precision = weights.precision
         self.rows = int(library.lofi_decoder_max_rows())
         self._library, self._weights = library, weights
@@ -196,13 +198,12 @@ class _Arena:
         self._bytes = torch.frombuffer(self._map, dtype=torch.uint8)
         self.used = 0
 
-    def put(self, tensor: Tensor) -> int:
-        """Copy it in; its address."""
-        size = tensor.numel() * tensor.element_size()
-        place = self._bytes[self.used : self.used + size].view(tensor.dtype)
-        place.copy_(tensor.view(-1))
+    def take(self, size: int) -> int:
+        """The address of the next so many bytes."""
+        place = self._bytes.data_ptr() + self.used
         self.used += size
-        return place.data_ptr()
+        assert self.used <= self._bytes.numel()
+        return place
 
 
 def _weight_count(checkpoint: Checkpoint) -> int:

@@ -35,6 +35,15 @@ def guide(logits: Tensor, scale: float) -> Tensor:
     return unconditional + (conditional - unconditional) * scale
 
 
+def no_number() -> LofiError:
+    """What to raise for output that is NaN or infinite."""
+    return LofiError(
+        "MODEL_INFERENCE_FAILED",
+        "The model's output is not a number (NaN); try another seed, or precision float32 (musicgen_precision) if it "
+        "happens again.",
+    )
+
+
 def choose(scores: Tensor, sampling: Sampling, generators: tuple[Generator, ...]) -> Tensor:
     """Tokens [batch, codebooks] from scores [batch, codebooks, vocabulary], float32.
 
@@ -43,11 +52,7 @@ def choose(scores: Tensor, sampling: Sampling, generators: tuple[Generator, ...]
     """
     batch, codebooks, vocabulary = scores.shape
     if not bool(torch.isfinite(scores).all()):
-        raise LofiError(
-            "MODEL_INFERENCE_FAILED",
-            "The model's output is not a number (NaN); try another seed, or precision float32 "
-            "(musicgen_precision) if it happens again.",
-        )
+        raise no_number()
     if not sampling.do_sample:
         return scores.argmax(-1)
     probabilities = _probabilities(scores.reshape(-1, vocabulary), sampling)

@@ -47,15 +47,24 @@ def _decoder(loaded: Loaded) -> Finding:
     """What is run here against torch in float32, on the same codes."""
     config = loaded.config
     codes = torch.randint(0, config.vocabulary, (2, config.codebooks, POSITIONS), generator=torch.Generator())
-    conditions = loaded.conditions(loaded.text.states(PROMPT), 1, True)
-    exact = TorchDecoder(TorchWeights(loaded.checkpoint, "float32", torch.device("cpu")), 2, POSITIONS)
-    ours = loaded.layers(2, POSITIONS)
+    states = loaded.text.states(PROMPT)
+    before = config.before(states.shape[1])
+    exact = TorchDecoder(TorchWeights(loaded.checkpoint, "float32", torch.device("cpu")), 2, before + POSITIONS)
+    ours = loaded.layers(2, before + POSITIONS)
     with torch.no_grad():
         rows: list[Tensor] = []
+        x = loaded.embeddings(codes, before)
+        if config.melody:
+            prefix = loaded.prefix(states, 1, True, None) + loaded.embeddings.positions(0, before)
+            x = torch.cat([prefix, x], 1)
         for layers in (exact, ours):
-            layers.text(*conditions)
-            x = loaded.embeddings(codes, 0)
-            rows.append(torch.stack([layers.forward(x[:, i : i + 1], i).clone() for i in range(POSITIONS)]))
+            if not config.melody:
+                layers.text(*loaded.conditions(states, 1, True))
+            at_once = layers.rows // 2
+            for first in range(0, before, at_once):
+                layers.forward(x[:, first : min(before, first + at_once)], first)
+            steps = range(before, before + POSITIONS)
+            rows.append(torch.stack([layers.forward(x[:, i : i + 1], i).clone() for i in steps]))
             layers.close()
     error = float((rows[1] - rows[0]).norm() / rows[0].norm())
     alike = float((rows[1].argmax(-1) == rows[0].argmax(-1)).float().mean())
@@ -87,6 +96,9 @@ class _Context:
         self.notices: list[str] = []
 
     def step(self, done: int, total: int) -> None: ...
+
+    def source(self, track_id: str) -> Path:
+        raise NotImplementedError("it follows no melody")
 
     def notice(self, level: NoticeLevel, message: str) -> None:
         self.notices.append(message)

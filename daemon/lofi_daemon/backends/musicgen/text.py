@@ -38,23 +38,20 @@ class TextEncoder:
         from transformers import AutoTokenizer
 
         try:
-            return AutoTokenizer.from_pretrained(str(self._checkpoint.folder), local_files_only=True)
-        except (OSError, ValueError) as error:
-            reason = str(error).splitlines()[0]
+            return AutoTokenizer.from_pretrained(
+                str(self._checkpoint.folder), local_files_only=True, trust_remote_code=False
+            )
+        except Exception as error:  # whatever a file that is not what it should be leads to; tokenizers raise bare ones
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
             raise self._checkpoint.damaged(f"its tokenizer does not load ({reason})") from error
 
     def _model(self) -> Any:
         from transformers import T5Config, T5EncoderModel
 
-        config = T5Config.from_dict(dict(self._checkpoint.config["text_encoder"]))
-        with torch.device("meta"):
-            model = T5EncoderModel(config)
+        config = self._checkpoint.part_config(T5Config, "text_encoder")
         state = dict(self._checkpoint.part(PART))
         shared = state.get("shared.weight", state.get("encoder.embed_tokens.weight"))
         if shared is None:
             raise self._checkpoint.damaged("text_encoder.shared.weight is missing")
         state["shared.weight"] = state["encoder.embed_tokens.weight"] = shared
-        missing, unknown = model.load_state_dict(state, strict=False, assign=True)
-        if missing or unknown:
-            raise self._checkpoint.damaged(f"its text encoder lacks or mistakes {(*missing, *unknown)[0]}")
-        return model.train(False)
+        return self._checkpoint.fill(T5EncoderModel, config, state, "text encoder").train(False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Generator, Tensor
@@ -22,13 +22,15 @@ def generate_codes(
     batch: int,
     prompt: Tensor | None = None,
     prefix: Tensor | None = None,
+    pause: Callable[[], None] = lambda: None,
 ) -> Iterator[Tensor]:
     """Codes [batch, codebooks, n] of the next frames as they become complete: in all ``frames`` less the prompt's.
 
     ``layers`` holds batch sequences, or twice as many (conditional ones first) where ``sampling`` is guided, and knows
     their text. ``prompt`` [batch, codebooks, n] are codes to go on from. ``prefix`` [sequences, length, hidden] stands
     before the first position (melody models). Yields after every step, empty tensors while the delays fill up, so that
-    whoever drives it can tell progress and stop. Raises MODEL_INFERENCE_FAILED.
+    whoever drives it can tell progress and stop; what is known before the first step can take seconds, and ``pause``,
+    called in between, may raise. Raises MODEL_INFERENCE_FAILED.
     """
     delays = config.delays
     pattern = delays.pattern(frames, prompt, batch)
@@ -36,7 +38,7 @@ def generate_codes(
     sequence = pattern[:, :, :known].clone()
     before = 0 if prefix is None else prefix.shape[1]
     copies = 2 if sampling.guided else 1
-    logits = _begin(layers, embeddings, sequence.repeat(copies, 1, 1), prefix)
+    logits = _begin(layers, embeddings, sequence.repeat(copies, 1, 1), prefix, pause)
     told = known - 1
     for position in range(known, pattern.shape[2]):
         scores = guide(logits, sampling.guidance_scale) if sampling.guided else logits
@@ -52,7 +54,9 @@ def generate_codes(
             logits = layers.forward(x, before + position)
 
 
-def _begin(layers: Layers, embeddings: Embeddings, sequence: Tensor, prefix: Tensor | None) -> Tensor:
+def _begin(
+    layers: Layers, embeddings: Embeddings, sequence: Tensor, prefix: Tensor | None, pause: Callable[[], None]
+) -> Tensor:
     """Everything known, in as few calls as the layers take; the logits after it."""
     before = 0 if prefix is None else prefix.shape[1]
     x = embeddings(sequence, before)
@@ -61,5 +65,7 @@ def _begin(layers: Layers, embeddings: Embeddings, sequence: Tensor, prefix: Ten
     at_once = max(1, layers.rows // len(x))
     logits = torch.empty(0)
     for first in range(0, x.shape[1], at_once):
+        if first:
+            pause()
         logits = layers.forward(x[:, first : first + at_once], first)
     return logits

@@ -30,11 +30,16 @@ class TorchWeights:
 
     def _place(self, name: str, tensor: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         if self.precision == "int8" and "norm" not in name:
-            scale = tensor.abs().amax(1) / 127
-            scale[scale == 0] = 1
-            quantised = (tensor / scale[:, None]).round().to(torch.int8)
+            quantised, scale = quantise(tensor)
             return quantised.to(self.device), scale.to(self.device, self.dtype)
         return tensor.to(self.device, self.dtype)
+
+
+def quantise(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """[rows, columns] float32 → int8 and a scale for each row, symmetric: weight ≈ int8 × scale."""
+    scale = weight.abs().amax(1) / 127
+    scale[scale == 0] = 1
+    return (weight / scale[:, None]).round_().to(torch.int8), scale
 
 
 def _linear(x: Tensor, weight: Tensor | tuple[Tensor, Tensor]) -> Tensor:

@@ -60,7 +60,7 @@ def add(
             "engine": {
                 "device": engine.device or settings.device,
                 "execution_mode": settings.execution_mode,
-                "loaded": sorted(generation.loaded),
+                "loaded": generation.loaded(),
             },
             "radio": radio.state() if radio.active else None,
             "sleep": sleep.state(),

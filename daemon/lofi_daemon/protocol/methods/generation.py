@@ -112,7 +112,7 @@ def _find_job(jobs: Jobs, params: CancelParams) -> Job:
     if len(found) != 1:
         name = params.job_id or params.track_id
         problem = "more than one waiting or running job" if found else "no waiting or running job"
-        raise LofiError("JOB_NOT_FOUND", f"“{name}” is {problem}; queue_status lists them.", got=name)
+        raise LofiError("JOB_NOT_FOUND", f"“{name}” is {problem}; `lofi queue` and :LofiQueue list them.", got=name)
     return found[0]
 
 

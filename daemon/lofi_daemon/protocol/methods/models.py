@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import asyncio
 
 from msgspec import Struct
 
+from ...backends import device
 from ...backends.registry import BACKENDS, default_backend
 from ...config import Settings
 from ...models.manager import Downloads
 from .table import NoParams, Table
-
-
-class HasDevice(Protocol):
-    device: str | None
 
 
 class DownloadParams(Struct, frozen=True, forbid_unknown_fields=True):
@@ -21,11 +18,11 @@ class DownloadParams(Struct, frozen=True, forbid_unknown_fields=True):
     model: str | None = None
 
 
-def add(table: Table, settings: Settings, downloads: Downloads, engine: HasDevice) -> None:
+def add(table: Table, settings: Settings, downloads: Downloads) -> None:
     @table.method("get_backends", NoParams)
     async def get_backends(_: NoParams) -> object:
         return {
-            "backends": [await _view(name, settings, downloads, engine.device) for name in BACKENDS],
+            "backends": [await _view(name, settings, downloads) for name in BACKENDS],
             "default_backend": default_backend(settings),
         }
 
@@ -38,7 +35,7 @@ def add(table: Table, settings: Settings, downloads: Downloads, engine: HasDevic
         return {"cancelled": await downloads.cancel(params.backend, params.model)}
 
 
-async def _view(name: str, settings: Settings, downloads: Downloads, device: str | None) -> dict[str, object]:
+async def _view(name: str, settings: Settings, downloads: Downloads) -> dict[str, object]:
     info = BACKENDS[name]
     seen = await downloads.look(name)
     view: dict[str, object] = {
@@ -57,6 +54,6 @@ async def _view(name: str, settings: Settings, downloads: Downloads, device: str
     }
     if seen.available.message:
         view["message"] = seen.available.message
-    if seen.available.status == "ready":
-        view["device"] = "cpu" if name == "synth" else (device or settings.device)
+    if seen.available.status in ("ready", "loading"):
+        view["device"] = await asyncio.to_thread(device.choose, settings) if info.equip else "cpu"
     return view

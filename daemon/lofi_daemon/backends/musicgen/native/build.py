@@ -27,23 +27,30 @@ def folder() -> Path:
     return platformdirs.user_cache_path("lofi.nvim", appauthor=False) / "native"
 
 
+def find_compiler() -> str | None:
+    """The path of the C compiler that will be asked."""
+    names = (os.environ.get("CC"), "cc", "gcc", "clang")
+    return next((path for name in names if name and (path := shutil.which(name))), None)
+
+
 def load(folder: Path) -> ctypes.CDLL:
     """The library, from ``folder`` if it was compiled before. Raises ``CannotBuildError``.
 
-    The name holds a digest of the source, the flags, the compiler and the processor: a folder that moves to another
-    machine, or a changed source, is compiled anew.
+    The name holds a digest of the source, the flags, the compiler and the processor, so that a folder that moves to
+    another machine, or a changed source, is compiled anew; and one of the file itself: loading half a library ends
+    the process.
     """
-    compiler = next(
-        (path for name in (os.environ.get("CC"), "cc", "gcc", "clang") if name and (path := shutil.which(name))), None
-    )
+    compiler = find_compiler()
     if compiler is None:
         raise CannotBuildError("no C compiler was found (cc, gcc or clang)")
     target = "-march=native" if platform.machine() in ("x86_64", "AMD64") else "-mcpu=native"
     flags = (*FLAGS, target)
     told = "\0".join((SOURCE.read_text(encoding="utf-8"), *flags, compiler, _processor()))
-    library = folder / f"decoder-{hashlib.sha256(told.encode()).hexdigest()[:16]}.so"
-    if not library.exists():
-        _compile(compiler, flags, library)
+    key = hashlib.sha256(told.encode()).hexdigest()[:16]
+    try:
+        library = _whole(folder, key) or _compile(compiler, flags, folder, key)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise CannotBuildError(f"it could not be compiled ({error})") from error
     try:
         return ctypes.CDLL(str(library))
     except OSError as error:
@@ -51,21 +58,33 @@ def load(folder: Path) -> ctypes.CDLL:
         raise CannotBuildError(f"the compiled step does not load ({error})") from error
 
 
-def _compile(compiler: str, flags: tuple[str, ...], library: Path) -> None:
-    try:
-        library.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=library.parent) as scratch:
-            made = Path(scratch) / "decoder.so"
-            done = subprocess.run(
-                [compiler, *flags, "-o", str(made), str(SOURCE), "-lpthread", "-lm"],
-                capture_output=True, text=True, timeout=TIMEOUT_SEC, check=False, stdin=subprocess.DEVNULL,
-            )  # fmt: skip
-            if done.returncode:
-                reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[0]
-                raise CannotBuildError(f"{Path(compiler).name} could not compile it ({reason})")
-            made.replace(library)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise CannotBuildError(f"it could not be compiled ({error})") from error
+def _whole(folder: Path, key: str) -> Path | None:
+    """One that was compiled before; what is no longer what it was is thrown away."""
+    for library in folder.glob(f"decoder-{key}-*.so"):
+        if library.stem.endswith(_digest(library)):
+            return library
+        library.unlink(missing_ok=True)
+    return None
+
+
+def _compile(compiler: str, flags: tuple[str, ...], folder: Path, key: str) -> Path:
+    """In a folder of its own first: another process may be at it too, and both may win."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        made = Path(scratch) / "decoder.so"
+        done = subprocess.run(
+            [compiler, *flags, "-o", str(made), str(SOURCE), "-lpthread", "-lm"],
+            capture_output=True, text=True, timeout=TIMEOUT_SEC, check=False, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[0]
+            raise CannotBuildError(f"{Path(compiler).name} could not compile it ({reason})")
+        library = folder / f"decoder-{key}-{_digest(made)}.so"
+        return made.replace(library)
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
 
 
 def _processor() -> str:

@@ -8,10 +8,11 @@
  *   - keys lie in blocks of 16 positions, so that 16 scores are made at once without a sum across lanes.
  *
  * Precisions of weights: float32; bfloat16; int8 with a scale for each output row. With int8 weights the activations are
- * 16-bit integers with a scale for each row: their error is far below the weights'. The cache is float32 with float32
- * weights, else bfloat16. Everything else (norms, softmax, sums) is float32.
+ * 16-bit integers with a scale for each row: their error is far below the weights'. The cache has the weights' precision.
+ * Everything else (norms, softmax, sums) is float32.
  *
- * Plain C that compilers vectorise; three loops have AVX-512 forms. The mathematics is that of
+ * Plain C that compilers vectorise; the products and the passes over the cache have AVX-512 and AVX2 forms. The
+ * mathematics is that of
  * transformers/models/musicgen/modeling_musicgen.py (MusicgenDecoderLayer).
  */
 #define _GNU_SOURCE
@@ -23,9 +24,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#if defined(__AVX512F__) && defined(__AVX512BW__)
+#if defined(__AVX2__) && defined(__FMA__)
 #include <immintrin.h>
-#define WIDE 1
 #endif
 
 #define API __attribute__((visibility("default")))
@@ -33,6 +33,7 @@
 #define MAX_THREADS 64
 #define BLOCK 16       /* positions of keys that lie together */
 #define MAX_LAYERS 128
+#define MAX_HEAD 256   /* its size */
 
 enum { FLOAT32 = 0, BFLOAT16 = 1, INT8 = 2 };
 
@@ -66,15 +67,16 @@ typedef struct {
 
 typedef struct {
     float *scores;                       /* [max positions, rounded up] */
+    int16_t *shares;                     /* the same, int8 only */
     float *normed;                       /* [MAX_ROWS, hidden] */
-    int16_t *narrow;                     /* [MAX_ROWS, max(hidden, ffn)], int8 weights */
-    uint16_t *brief;                     /* the same in bfloat16 */
-    float factor[MAX_ROWS];
+    void *packed;                        /* MAX_ROWS rows of max(hidden, ffn) numbers: see prepare */
+    float factor[MAX_ROWS];              /* what an integer of a row counts for */
 } Scratch;
 
 typedef struct {
     Model model;
     void *keys, *values;                 /* [layer, sequence, head, position …] */
+    float *key_scale, *value_scale;      /* [layer, sequence, head, position], int8 only */
     float *cross_keys, *cross_values;    /* [layer, sequence, head, text, head size] */
     float *cross_bias;                   /* [sequence, text]: 0 or a large negative number */
     int32_t cross_length;
@@ -138,7 +140,7 @@ static float from_bfloat16(uint16_t value) {
 static inline float exp_negative(float x) {
     x = x < -87.0f ? -87.0f : x;
     float n = x * 1.44269504088896341f;
-    n = (float)(int32_t)(n - 0.5f);
+    n = rintf(n);
     float r = x - n * 0.693359375f;
     r -= n * -2.12194440e-4f;
     float p = 1.9875691500e-4f;
@@ -148,7 +150,7 @@ static inline float exp_negative(float x) {
     p = p * r + 1.6666665459e-1f;
     p = p * r + 5.0000001201e-1f;
     p = p * r * r + r + 1.0f;
-    int32_t bits = ((int32_t)n + 127) << 23;
+    uint32_t bits = (uint32_t)((int32_t)n + 127) << 23;
     float power;
     memcpy(&power, &bits, 4);
     return p * power;
@@ -173,6 +175,47 @@ static inline float erf_fast(float x) {
     return x * p / q;
 }
 
+/* ---- vectors, where they are worth spelling out ---- */
+
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__)
+#define LANES 16 /* of 32 bits */
+#define EACH(name) _mm512_##name
+typedef __m512i Ints;
+typedef __m512 Floats;
+#define NO_INTS _mm512_setzero_si512()
+#define LOAD_SHORTS(p) _mm512_loadu_si512(p)
+#define LOAD_BYTES(p) _mm512_cvtepi8_epi16(_mm256_loadu_si256((const void *)(p)))
+#define LOAD_HALF(p) _mm256_loadu_si256((const void *)(p))
+#define AS_FLOATS(v) _mm512_castsi512_ps(v)
+static inline __m128 quarters(__m512 v) {
+    const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+    return _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+}
+#elif defined(__AVX2__) && defined(__FMA__)
+#define LANES 8
+#define EACH(name) _mm256_##name
+typedef __m256i Ints;
+typedef __m256 Floats;
+#define NO_INTS _mm256_setzero_si256()
+#define LOAD_SHORTS(p) _mm256_loadu_si256((const void *)(p))
+#define LOAD_BYTES(p) _mm256_cvtepi8_epi16(_mm_loadu_si128((const void *)(p)))
+#define LOAD_HALF(p) _mm_loadu_si128((const void *)(p))
+#define AS_FLOATS(v) _mm256_castsi256_ps(v)
+static inline __m128 quarters(__m256 v) { return _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1)); }
+#endif
+#ifdef LANES
+#define KEEP(v) __asm__("" : "+v"(v)) /* in a register: compilers would load it again for every use */
+#define NO_FLOATS EACH(setzero_ps)()
+#define LOAD_FLOATS(p) EACH(loadu_ps)(p)
+#define LOAD_BFLOATS(p) AS_FLOATS(EACH(slli_epi32)(EACH(cvtepu16_epi32)(LOAD_HALF(p)), 16))
+#define TO_FLOATS(v) EACH(cvtepi32_ps)(v)
+#if LANES == 16 && defined(__AVX512VNNI__)
+#define MADD(sum, a, b) _mm512_dpwssd_epi32(sum, a, b)
+#else
+#define MADD(sum, a, b) EACH(add_epi32)(sum, EACH(madd_epi16)(a, b))
+#endif
+#endif
+
 /* ---- matrices ----
  *
  * Sums of int8 weights times 16-bit activations are made in 32 bits. MOST keeps them from overflowing: a sum holds at
@@ -180,170 +223,187 @@ static inline float erf_fast(float x) {
 #define MOST 32000
 #define SPAN 512
 
-/* What a product with a matrix reads: the rows of a call in the form that the weights' precision wants. */
-static void prepare(const Decoder *d, Scratch *s, const float *x, int rows, int columns) {
-    if (d->model.shape.precision == INT8) {
-        for (int r = 0; r < rows; r++) {
-            const float *from = x + (size_t)r * columns;
-            int16_t *to = s->narrow + (size_t)r * columns;
-            float most = 0;
-            for (int i = 0; i < columns; i++) { const float a = fabsf(from[i]); most = a > most ? a : most; }
-            const float up = most > 0 ? MOST / most : 0;
-            s->factor[r] = most / MOST;
-            for (int i = 0; i < columns; i++) to[i] = (int16_t)rintf(from[i] * up);
-        }
-    } else if (d->model.shape.precision == BFLOAT16) {
-        for (size_t i = 0; i < (size_t)rows * columns; i++) s->brief[i] = to_bfloat16(x[i]);
+/* The largest of n numbers, without their signs; NaN if one is infinite or NaN, which must stay so and not turn into a
+ * quiet zero. Floats without their sign are ordered as their bits. */
+static float largest(const float *x, int n) {
+    uint32_t top = 0;
+    for (int i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, x + i, 4);
+        bits &= 0x7fffffffu;
+        top = bits > top ? bits : top;
     }
+    float most;
+    memcpy(&most, &top, 4);
+    return top >= 0x7f800000u ? NAN : most;
+}
+
+/* What to multiply numbers of at most `most` with to have integers up to `top`: 0 where that would be infinite or NaN. */
+static float upward(float most, float top) { return most > top / 3.4e38f ? top / most : 0; }
+
+/* n numbers as 16-bit integers; returns what an integer counts for. */
+static float narrow(const float *x, int n, int16_t *to) {
+    const float most = largest(x, n), up = upward(most, MOST);
+    if (up > 0)
+        for (int i = 0; i < n; i++) to[i] = (int16_t)rintf(x[i] * up);
+    else
+        memset(to, 0, (size_t)n * sizeof(int16_t));
+    return most / MOST;
 }
 
 /* Weights lie in tiles of four rows: [rows / 4][columns / 32][4][32], so that a thread reads one stream from beginning to
  * end. (Four streams, one for each row, are beyond what the prefetchers follow: three times slower.)
  *
- * Four rows of weights against two rows of activations: y[0..3] and z[0..3]. */
+ * A tile's four rows meet `count` rows of activations at a time: x [columns / 32][count][32], y [count, 4] += the products.
+ * A step has two of them and waits for memory; a prompt has many, and four of them make 16 sums out of 8 loads. What
+ * becomes of a row does not depend on those beside it. */
 #define CHUNK 32
-#ifdef WIDE
-#if defined(__AVX512VNNI__)
-#define MADD(sum, a, b) _mm512_dpwssd_epi32(sum, a, b)
-#else
-#define MADD(sum, a, b) _mm512_add_epi32(sum, _mm512_madd_epi16(a, b))
-#endif
-#define LANES_INT 16
+#define AHEAD 8192 /* bytes; the processor's own prefetchers stop at the end of a page. Helps bytes, not wider numbers. */
+#define TILE static inline __attribute__((always_inline)) void
+#ifdef LANES
+#define MOST_COUNT (LANES == 16 ? 4 : 2) /* as many as there are registers for their sums */
 
-static inline float total_int(__m512i v) { /* the lanes together may exceed 32 bits */
-    return _mm512_reduce_add_ps(_mm512_cvtepi32_ps(v));
+/* y[0..3] += the sums over the lanes of four vectors. */
+static inline void add_totals(Floats a, Floats b, Floats c, Floats e, float *y) {
+    const Floats ab = EACH(add_ps)(EACH(unpacklo_ps)(a, b), EACH(unpackhi_ps)(a, b)); /* a b a b in every quarter */
+    const Floats ce = EACH(add_ps)(EACH(unpacklo_ps)(c, e), EACH(unpackhi_ps)(c, e));
+    const __m128 u = quarters(ab), v = quarters(ce);
+    _mm_storeu_ps(y, _mm_add_ps(_mm_loadu_ps(y), _mm_add_ps(_mm_movelh_ps(u, v), _mm_movehl_ps(v, u))));
 }
 
-static void tile_int8(const int8_t *w, const int16_t *x0, const int16_t *x1, int columns, float *y, float *z) {
-#define WIDEN(p) _mm512_cvtepi8_epi16(_mm256_loadu_si256((const void *)(p)))
-    for (int c = 0; c < 4; c++) y[c] = z[c] = 0;
-    for (int from = 0; from < columns; from += SPAN * LANES_INT) {
-        const int to = columns - from > SPAN * LANES_INT ? from + SPAN * LANES_INT : columns;
-        __m512i a0 = _mm512_setzero_si512(), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
+TILE tile_int8(const int8_t *w, const int16_t *x, int columns, const int count, float (*y)[4]) {
+    for (int from = 0; from < columns; from += SPAN * LANES) {
+        const int to = columns - from > SPAN * LANES ? from + SPAN * LANES : columns;
+        Ints sum[4][MOST_COUNT];
+        for (int c = 0; c < 4; c++)
+            for (int r = 0; r < count; r++) sum[c][r] = NO_INTS;
         for (int i = from; i < to; i += CHUNK, w += 4 * CHUNK) {
-            const __m512i u = _mm512_loadu_si512(x0 + i), v = _mm512_loadu_si512(x1 + i);
-            const __m512i w0 = WIDEN(w), w1 = WIDEN(w + CHUNK), w2 = WIDEN(w + 2 * CHUNK), w3 = WIDEN(w + 3 * CHUNK);
-            a0 = MADD(a0, w0, u); a1 = MADD(a1, w1, u); a2 = MADD(a2, w2, u); a3 = MADD(a3, w3, u);
-            b0 = MADD(b0, w0, v); b1 = MADD(b1, w1, v); b2 = MADD(b2, w2, v); b3 = MADD(b3, w3, v);
+            for (int line = 0; line < 4 * CHUNK; line += 64) __builtin_prefetch(w + AHEAD + line, 0, 2);
+            for (int j = 0; j < CHUNK; j += 2 * LANES) {
+                Ints part[4];
+                for (int c = 0; c < 4; c++) { part[c] = LOAD_BYTES(w + c * CHUNK + j); KEEP(part[c]); }
+                for (int r = 0; r < count; r++) {
+                    const Ints u = LOAD_SHORTS(x + (size_t)i * count + r * CHUNK + j);
+                    for (int c = 0; c < 4; c++) sum[c][r] = MADD(sum[c][r], part[c], u);
+                }
+            }
         }
-        y[0] += total_int(a0); y[1] += total_int(a1); y[2] += total_int(a2); y[3] += total_int(a3);
-        z[0] += total_int(b0); z[1] += total_int(b1); z[2] += total_int(b2); z[3] += total_int(b3);
+        for (int r = 0; r < count; r++) /* as floats, since the lanes together may exceed 32 bits */
+            add_totals(TO_FLOATS(sum[0][r]), TO_FLOATS(sum[1][r]), TO_FLOATS(sum[2][r]), TO_FLOATS(sum[3][r]), y[r]);
     }
-#undef WIDEN
 }
 
-static void tile_float(const float *w, const float *x0, const float *x1, int columns, float *y, float *z) {
-    __m512 a0 = _mm512_setzero_ps(), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
-    for (int i = 0; i < columns; i += CHUNK, w += 4 * CHUNK)
-        for (int j = 0; j < CHUNK; j += 16) {
-            const __m512 u = _mm512_loadu_ps(x0 + i + j), v = _mm512_loadu_ps(x1 + i + j);
-            const __m512 w0 = _mm512_loadu_ps(w + j), w1 = _mm512_loadu_ps(w + CHUNK + j);
-            const __m512 w2 = _mm512_loadu_ps(w + 2 * CHUNK + j), w3 = _mm512_loadu_ps(w + 3 * CHUNK + j);
-            a0 = _mm512_fmadd_ps(w0, u, a0); a1 = _mm512_fmadd_ps(w1, u, a1);
-            a2 = _mm512_fmadd_ps(w2, u, a2); a3 = _mm512_fmadd_ps(w3, u, a3);
-            b0 = _mm512_fmadd_ps(w0, v, b0); b1 = _mm512_fmadd_ps(w1, v, b1);
-            b2 = _mm512_fmadd_ps(w2, v, b2); b3 = _mm512_fmadd_ps(w3, v, b3);
-        }
-    y[0] = _mm512_reduce_add_ps(a0); y[1] = _mm512_reduce_add_ps(a1);
-    y[2] = _mm512_reduce_add_ps(a2); y[3] = _mm512_reduce_add_ps(a3);
-    z[0] = _mm512_reduce_add_ps(b0); z[1] = _mm512_reduce_add_ps(b1);
-    z[2] = _mm512_reduce_add_ps(b2); z[3] = _mm512_reduce_add_ps(b3);
-}
+#define FLOAT_TILE(name, type, load, width, multiply_add)                                                              \
+    TILE name(const type *w, const type *x, int columns, const int count, float (*y)[4]) {                             \
+        Floats sum[4][MOST_COUNT];                                                                                     \
+        for (int c = 0; c < 4; c++)                                                                                    \
+            for (int r = 0; r < count; r++) sum[c][r] = NO_FLOATS;                                                     \
+        for (int i = 0; i < columns; i += CHUNK, w += 4 * CHUNK) {                                                     \
+            for (int j = 0; j < CHUNK; j += width) {                                                                   \
+                __typeof__(load(w)) part[4];                                                                           \
+                for (int c = 0; c < 4; c++) { part[c] = load(w + c * CHUNK + j); KEEP(part[c]); }                      \
+                for (int r = 0; r < count; r++) {                                                                      \
+                    const __typeof__(load(w)) u = load(x + (size_t)i * count + r * CHUNK + j);                             \
+                    for (int c = 0; c < 4; c++) sum[c][r] = multiply_add(part[c], u, sum[c][r]);                       \
+                }                                                                                                      \
+            }                                                                                                          \
+        }                                                                                                              \
+        for (int r = 0; r < count; r++) add_totals(sum[0][r], sum[1][r], sum[2][r], sum[3][r], y[r]);                  \
+    }
+FLOAT_TILE(tile_float, float, LOAD_FLOATS, LANES, EACH(fmadd_ps))
+#if defined(__AVX512BF16__) && LANES == 16
+#define LOAD_PAIRS(p) ((__m512bh)_mm512_loadu_si512(p))
+#define DOT(a, b, sum) _mm512_dpbf16_ps(sum, a, b)
+FLOAT_TILE(tile_bfloat16, uint16_t, LOAD_PAIRS, 2 * LANES, DOT)
 #else
-static void tile_int8(const int8_t *w, const int16_t *x0, const int16_t *x1, int columns, float *y, float *z) {
-    for (int c = 0; c < 4; c++) {
-        y[c] = z[c] = 0;
+FLOAT_TILE(tile_bfloat16, uint16_t, LOAD_BFLOATS, LANES, EACH(fmadd_ps))
+#endif
+#else /* plain C */
+#define MOST_COUNT 2
+TILE tile_int8(const int8_t *w, const int16_t *x, int columns, const int count, float (*y)[4]) {
+    for (int c = 0; c < 4; c++)
         for (int from = 0; from < columns; from += SPAN) {
             const int to = columns - from > SPAN ? from + SPAN : columns;
-            int32_t a = 0, b = 0;
+            int32_t sum[MOST_COUNT] = {0};
             for (int i = from; i < to; i += CHUNK) {
-                const int8_t *row = w + (size_t)i * 4 + c * CHUNK;
-                for (int j = 0; j < CHUNK; j++) {
-                    a += (int32_t)row[j] * x0[i + j];
-                    b += (int32_t)row[j] * x1[i + j];
-                }
+                int16_t row[CHUNK]; /* products of two shorts are what compilers have an instruction for */
+                for (int j = 0; j < CHUNK; j++) row[j] = w[(size_t)i * 4 + c * CHUNK + j];
+                for (int r = 0; r < count; r++)
+                    for (int j = 0; j < CHUNK; j++) sum[r] += (int32_t)row[j] * x[(size_t)i * count + r * CHUNK + j];
             }
-            y[c] += (float)a;
-            z[c] += (float)b;
+            for (int r = 0; r < count; r++) y[r][c] += (float)sum[r];
         }
-    }
 }
 
-static void tile_float(const float *w, const float *x0, const float *x1, int columns, float *y, float *z) {
-    for (int c = 0; c < 4; c++) {
-        float a[CHUNK] = {0}, b[CHUNK] = {0}; /* partial sums: compilers may vectorise without leave to reorder */
-        for (int i = 0; i < columns; i += CHUNK) {
-            const float *row = w + (size_t)i * 4 + c * CHUNK;
-            for (int j = 0; j < CHUNK; j++) { a[j] += row[j] * x0[i + j]; b[j] += row[j] * x1[i + j]; }
-        }
-        y[c] = z[c] = 0;
-        for (int j = 0; j < CHUNK; j++) { y[c] += a[j]; z[c] += b[j]; }
+#define FLOAT_TILE(name, type, load)                                                                                   \
+    TILE name(const type *w, const type *x, int columns, const int count, float (*y)[4]) {                             \
+        for (int c = 0; c < 4; c++) {                                                                                  \
+            float sum[MOST_COUNT][CHUNK] = {{0}}; /* so that no sum has to be reordered to be vectorised */            \
+            for (int i = 0; i < columns; i += CHUNK)                                                                   \
+                for (int r = 0; r < count; r++)                                                                        \
+                    for (int j = 0; j < CHUNK; j++)                                                                    \
+                        sum[r][j] += load(w[(size_t)i * 4 + c * CHUNK + j]) * load(x[(size_t)i * count + r * CHUNK + j]);    \
+            for (int r = 0; r < count; r++)                                                                            \
+                for (int j = 0; j < CHUNK; j++) y[r][c] += sum[r][j];                                                  \
+        }                                                                                                              \
     }
-}
+FLOAT_TILE(tile_float, float, )
+FLOAT_TILE(tile_bfloat16, uint16_t, from_bfloat16)
 #endif
 
-#if defined(WIDE) && defined(__AVX512BF16__)
-static void tile_bfloat16(const uint16_t *w, const uint16_t *x0, const uint16_t *x1, int columns, float *y, float *z) {
-#define LOAD(p) ((__m512bh)_mm512_loadu_si512(p))
-    __m512 a0 = _mm512_setzero_ps(), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
-    for (int i = 0; i < columns; i += CHUNK, w += 4 * CHUNK) {
-        const __m512bh u = LOAD(x0 + i), v = LOAD(x1 + i);
-        const __m512bh w0 = LOAD(w), w1 = LOAD(w + CHUNK), w2 = LOAD(w + 2 * CHUNK), w3 = LOAD(w + 3 * CHUNK);
-        a0 = _mm512_dpbf16_ps(a0, w0, u); a1 = _mm512_dpbf16_ps(a1, w1, u);
-        a2 = _mm512_dpbf16_ps(a2, w2, u); a3 = _mm512_dpbf16_ps(a3, w3, u);
-        b0 = _mm512_dpbf16_ps(b0, w0, v); b1 = _mm512_dpbf16_ps(b1, w1, v);
-        b2 = _mm512_dpbf16_ps(b2, w2, v); b3 = _mm512_dpbf16_ps(b3, w3, v);
-    }
-    y[0] = _mm512_reduce_add_ps(a0); y[1] = _mm512_reduce_add_ps(a1);
-    y[2] = _mm512_reduce_add_ps(a2); y[3] = _mm512_reduce_add_ps(a3);
-    z[0] = _mm512_reduce_add_ps(b0); z[1] = _mm512_reduce_add_ps(b1);
-    z[2] = _mm512_reduce_add_ps(b2); z[3] = _mm512_reduce_add_ps(b3);
-#undef LOAD
-}
-#else
-static void tile_bfloat16(const uint16_t *w, const uint16_t *x0, const uint16_t *x1, int columns, float *y, float *z) {
-    for (int c = 0; c < 4; c++) {
-        float a[CHUNK] = {0}, b[CHUNK] = {0};
-        for (int i = 0; i < columns; i += CHUNK) {
-            const uint16_t *row = w + (size_t)i * 4 + c * CHUNK;
-            for (int j = 0; j < CHUNK; j++) {
-                const float v = from_bfloat16(row[j]);
-                a[j] += v * from_bfloat16(x0[i + j]);
-                b[j] += v * from_bfloat16(x1[i + j]);
+/* How many of the rows that are left go together. */
+static int together(int left) { return left >= 4 && MOST_COUNT == 4 ? 4 : left >= 2 ? 2 : 1; }
+
+/* Rows x [rows, columns] as the tiles read them, in what the weights' precision is multiplied with. */
+static void prepare(const Decoder *d, Scratch *s, const float *x, int rows, int columns) {
+    for (int r = 0, count; r < rows; r += count) {
+        count = together(rows - r);
+        for (int i = 0; i < count; i++, x += columns) {
+            const size_t at = (size_t)r * columns + i * CHUNK;
+            if (d->model.shape.precision == INT8) {
+                const float most = largest(x, columns), up = upward(most, MOST);
+                int16_t *to = (int16_t *)s->packed + at;
+                s->factor[r + i] = most / MOST; /* NaN makes what is multiplied with it NaN */
+                for (int c = 0; c < columns; c += CHUNK, to += count * CHUNK)
+                    for (int j = 0; j < CHUNK; j++) to[j] = up > 0 ? (int16_t)rintf(x[c + j] * up) : 0;
+            } else if (d->model.shape.precision == BFLOAT16) {
+                uint16_t *to = (uint16_t *)s->packed + at;
+                for (int c = 0; c < columns; c += CHUNK, to += count * CHUNK)
+                    for (int j = 0; j < CHUNK; j++) to[j] = to_bfloat16(x[c + j]);
+            } else {
+                float *to = (float *)s->packed + at;
+                for (int c = 0; c < columns; c += CHUNK, to += count * CHUNK) memcpy(to, x + c, CHUNK * sizeof(float));
             }
         }
-        y[c] = z[c] = 0;
-        for (int j = 0; j < CHUNK; j++) { y[c] += a[j]; z[c] += b[j]; }
     }
 }
-#endif
 
 /* y[r * y_stride + n - from] (=, or += with `add`) the products of rows `from` to `to` of m (multiples of 4) with the rows
- * that `prepare` took. `x` are the same rows in float32. */
-static void product(const Decoder *d, const Scratch *s, const Matrix *m, int from, int to, const float *x, int rows,
-                    int columns, float *y, size_t y_stride, int add) {
+ * that `prepare` took. */
+static void product(const Decoder *d, const Scratch *s, const Matrix *m, int from, int to, int rows, int columns, float *y,
+                    size_t y_stride, int add) {
     const int precision = d->model.shape.precision;
     for (int n = from; n < to; n += 4)
-        for (int r = 0; r < rows; r += 2) {
-            const int other = r + 1 < rows ? r + 1 : r;
-            const size_t row = (size_t)n * columns, u = (size_t)r * columns, v = (size_t)other * columns;
-            float first[4], second[4];
-            if (precision == INT8) {
-                tile_int8((const int8_t *)m->data + row, s->narrow + u, s->narrow + v, columns, first, second);
-                for (int c = 0; c < 4; c++) {
-                    first[c] *= m->scale[n + c] * s->factor[r];
-                    second[c] *= m->scale[n + c] * s->factor[other];
-                }
-            } else if (precision == BFLOAT16) {
-                tile_bfloat16((const uint16_t *)m->data + row, s->brief + u, s->brief + v, columns, first,
-                              second);
-            } else {
-                tile_float((const float *)m->data + row, x + u, x + v, columns, first, second);
-            }
-            float *to_first = y + r * y_stride + (n - from), *to_second = y + other * y_stride + (n - from);
-            for (int c = 0; c < 4; c++) {
-                to_first[c] = add ? to_first[c] + first[c] : first[c];
-                if (other != r) to_second[c] = add ? to_second[c] + second[c] : second[c];
+        for (int r = 0, count; r < rows; r += count) {
+            count = together(rows - r);
+            const size_t tile = (size_t)n * columns, at = (size_t)r * columns;
+            float made[4][4] = {{0}};
+#define MULTIPLY(name, type, of)                                                                                       \
+    do {                                                                                                               \
+        const type *w = (const type *)m->data + tile;                                                                  \
+        const of *x = (const of *)s->packed + at;                                                                      \
+        if (count == 4) name(w, x, columns, MOST_COUNT, made);                                                         \
+        else if (count == 2) name(w, x, columns, 2, made);                                                             \
+        else name(w, x, columns, 1, made);                                                                             \
+    } while (0)
+            if (precision == INT8) MULTIPLY(tile_int8, int8_t, int16_t);
+            else if (precision == BFLOAT16) MULTIPLY(tile_bfloat16, uint16_t, uint16_t);
+            else MULTIPLY(tile_float, float, float);
+            for (int i = 0; i < count; i++) {
+                float *out = y + (r + i) * y_stride + (n - from);
+                if (precision == INT8)
+                    for (int c = 0; c < 4; c++) made[i][c] *= m->scale[n + c] * s->factor[r + i];
+                for (int c = 0; c < 4; c++) out[c] = add ? out[c] + made[i][c] : made[i][c];
             }
         }
 }
@@ -367,8 +427,10 @@ static void normalise(const Norm *norm, const float *x, float *y, int rows, int 
 
 /* ---- attention ----
  *
- * Keys of a head: blocks of 16 positions. float32: [block][head size][16]. bfloat16: [block][head size / 2][16][2], so that
- * one instruction makes 16 scores out of two dimensions. Values: [position][head size]. */
+ * The cache has the weights' precision. Keys of a head lie in blocks of 16 positions. float32: [block][head size][16].
+ * bfloat16 and int8: [block][head size / 2][16][2], so that one instruction makes 16 scores out of two dimensions. Values:
+ * [position][head size]; int8: [position / 2][head size][2], for sums over two positions at once. int8 has a scale for each
+ * position of a head; what it is multiplied with, queries and softmax, are 16-bit integers, as in the products. */
 
 static size_t cache_offset(const Decoder *d, int layer, int sequence, int head) {
     const Shape *s = &d->model.shape;
@@ -382,6 +444,17 @@ static void remember(Decoder *d, int layer, int sequence, int head, int position
         float *keys = (float *)d->keys + at + (size_t)block * size * BLOCK + lane;
         for (int i = 0; i < size; i++) keys[i * BLOCK] = key[i];
         memcpy((float *)d->values + at + (size_t)position * size, value, size * sizeof(float));
+    } else if (d->model.shape.precision == INT8) {
+        const float top_key = largest(key, size), top_value = largest(value, size);
+        const float up_key = upward(top_key, 127), up_value = upward(top_value, 127);
+        int8_t *keys = (int8_t *)d->keys + at + (size_t)block * size * BLOCK + lane * 2;
+        int8_t *values = (int8_t *)d->values + at + (size_t)(position / 2) * size * 2 + (position & 1);
+        d->key_scale[at / size + position] = top_key / 127;
+        d->value_scale[at / size + position] = top_value / 127;
+        for (int i = 0; i < size; i++) {
+            keys[(i / 2) * BLOCK * 2 + (i & 1)] = (int8_t)(up_key > 0 ? rintf(key[i] * up_key) : 0);
+            values[i * 2] = (int8_t)(up_value > 0 ? rintf(value[i] * up_value) : 0);
+        }
     } else {
         uint16_t *keys = (uint16_t *)d->keys + at + (size_t)block * size * BLOCK + lane * 2;
         for (int i = 0; i < size; i++) keys[(i / 2) * BLOCK * 2 + (i & 1)] = to_bfloat16(key[i]);
@@ -403,8 +476,8 @@ static void scores_float(const float *query, const float *keys, int size, int bl
 }
 
 static void scores_bfloat16(const float *query, const uint16_t *keys, int size, int blocks, float *scores) {
-#if defined(WIDE) && defined(__AVX512BF16__)
-    uint32_t pairs[128];
+#if defined(__AVX512BF16__) && LANES == 16
+    uint32_t pairs[MAX_HEAD / 2];
     for (int i = 0; i < size; i += 2)
         pairs[i / 2] = to_bfloat16(query[i]) | (uint32_t)to_bfloat16(query[i + 1]) << 16;
     for (int b = 0; b < blocks; b++, keys += size * BLOCK, scores += BLOCK) {
@@ -429,53 +502,131 @@ static void scores_bfloat16(const float *query, const uint16_t *keys, int size, 
 #endif
 }
 
-/* Softmax in place without the division; returns what to divide by. */
-static float soften(float *scores, int count) {
-    float most = scores[0];
-    for (int t = 1; t < count; t++) most = scores[t] > most ? scores[t] : most;
-    float parts[16] = {0};
-    int t = 0;
-    for (; t + 16 <= count; t += 16)
-        for (int l = 0; l < 16; l++) { scores[t + l] = exp_negative(scores[t + l] - most); parts[l] += scores[t + l]; }
-    float sum = 0;
-    for (; t < count; t++) { scores[t] = exp_negative(scores[t] - most); sum += scores[t]; }
+static void scores_int8(const float *query, const int8_t *keys, const float *scale, int size, int blocks, float *scores) {
+    int16_t pairs[MAX_HEAD]; /* MAX_HEAD * 127 * MOST < 2^31 */
+    const float factor = narrow(query, size, pairs);
+    for (int b = 0; b < blocks; b++, keys += size * BLOCK, scale += BLOCK, scores += BLOCK) {
+#ifdef LANES
+        for (int l = 0; l < BLOCK; l += LANES) {
+            Ints sum = NO_INTS, other = sum;
+            for (int i = 0; i < size; i += 4) {
+                int32_t pair[2];
+                memcpy(pair, pairs + i, 8);
+                sum = MADD(sum, LOAD_BYTES(keys + i * BLOCK + 2 * l), EACH(set1_epi32)(pair[0]));
+                other = MADD(other, LOAD_BYTES(keys + (i + 2) * BLOCK + 2 * l), EACH(set1_epi32)(pair[1]));
+            }
+            const Floats all = EACH(mul_ps)(TO_FLOATS(EACH(add_epi32)(sum, other)), EACH(set1_ps)(factor));
+            EACH(storeu_ps)(scores + l, EACH(mul_ps)(all, LOAD_FLOATS(scale + l)));
+        }
+#else
+        int32_t sum[BLOCK] = {0};
+        for (int i = 0; i < size; i += 2)
+            for (int l = 0; l < BLOCK; l++)
+                sum[l] += keys[i * BLOCK + 2 * l] * pairs[i] + keys[i * BLOCK + 2 * l + 1] * pairs[i + 1];
+        for (int l = 0; l < BLOCK; l++) scores[l] = (float)sum[l] * factor * scale[l];
+#endif
+    }
+}
+
+/* Sixteen at a time, by hand: a compiler may not reorder them by itself. */
+static float greatest(const float *x, int n) {
+    float parts[16], most = x[0];
+    for (int l = 0; l < 16; l++) parts[l] = most;
+    for (; n >= 16; n -= 16, x += 16)
+        for (int l = 0; l < 16; l++) parts[l] = x[l] > parts[l] ? x[l] : parts[l];
+    for (int i = 0; i < n; i++) most = x[i] > most ? x[i] : most;
+    for (int l = 0; l < 16; l++) most = parts[l] > most ? parts[l] : most;
+    return most;
+}
+
+static float dot(const float *x, const float *y, int n) {
+    float parts[16] = {0}, sum = 0;
+    for (; n >= 16; n -= 16, x += 16, y += 16)
+        for (int l = 0; l < 16; l++) parts[l] += x[l] * y[l];
+    for (int i = 0; i < n; i++) sum += x[i] * y[i];
     for (int l = 0; l < 16; l++) sum += parts[l];
     return sum;
 }
 
-#define MAX_HEAD 256
-static void mix_float(const float *weights, const float *values, int size, int count, float scale, float *out) {
-    float sum[MAX_HEAD] = {0};
-    for (int t = 0; t < count; t++, values += size)
-        for (int i = 0; i < size; i++) sum[i] += weights[t] * values[i];
-    for (int i = 0; i < size; i++) out[i] = sum[i] * scale;
+static float sum_of(const float *x, int n) {
+    float parts[16] = {0}, sum = 0;
+    for (; n >= 16; n -= 16, x += 16)
+        for (int l = 0; l < 16; l++) parts[l] += x[l];
+    for (int i = 0; i < n; i++) sum += x[i];
+    for (int l = 0; l < 16; l++) sum += parts[l];
+    return sum;
 }
 
-static void mix_bfloat16(const float *weights, const uint16_t *values, int size, int count, float scale, float *out) {
-#ifdef WIDE
-    if (size == 64) {
-        __m512 a = _mm512_setzero_ps(), b = a, c = a, e = a;
-#define WIDEN(p) _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)(p))), 16))
-        for (int t = 0; t < count; t++, values += 64) {
-            const __m512 w = _mm512_set1_ps(weights[t]);
-            a = _mm512_fmadd_ps(w, WIDEN(values), a);
-            b = _mm512_fmadd_ps(w, WIDEN(values + 16), b);
-            c = _mm512_fmadd_ps(w, WIDEN(values + 32), c);
-            e = _mm512_fmadd_ps(w, WIDEN(values + 48), e);
+/* Softmax in place without the division; returns what to divide by. */
+static float soften(float *scores, int count) {
+    const float most = greatest(scores, count);
+    for (int t = 0; t < count; t++) scores[t] = exp_negative(scores[t] - most);
+    return sum_of(scores, count);
+}
+
+#ifdef LANES
+#define WIDE_MIX(load)                                                                                                 \
+    for (; i + 4 * LANES <= size; i += 4 * LANES) {                                                                    \
+        Floats sum[4] = {NO_FLOATS, NO_FLOATS, NO_FLOATS, NO_FLOATS};                                                  \
+        for (int t = 0; t < count; t++)                                                                                \
+            for (int v = 0; v < 4; v++)                                                                                \
+                sum[v] = EACH(fmadd_ps)(EACH(set1_ps)(weights[t]), load(values + (size_t)t * size + i + v * LANES),    \
+                                        sum[v]);                                                                       \
+        for (int v = 0; v < 4; v++) EACH(storeu_ps)(out + i + v * LANES, EACH(mul_ps)(sum[v], EACH(set1_ps)(scale)));  \
+    }
+#else
+#define WIDE_MIX(load)
+#endif
+#define MIX(name, type, wide_load, load)                                                                               \
+    static void name(const float *weights, const type *values, int size, int count, float scale, float *out) {         \
+        int i = 0;                                                                                                     \
+        WIDE_MIX(wide_load)                                                                                            \
+        float sum[MAX_HEAD] = {0};                                                                                     \
+        for (int t = 0; t < count && i < size; t++)                                                                    \
+            for (int j = i; j < size; j++) sum[j] += weights[t] * load(values[(size_t)t * size + j]);                  \
+        for (; i < size; i++) out[i] = sum[i] * scale;                                                                 \
+    }
+MIX(mix_float, float, LOAD_FLOATS, )
+MIX(mix_bfloat16, uint16_t, LOAD_BFLOATS, from_bfloat16)
+
+/* `weights` holds room for one more than `count`, and is used up. */
+static void mix_int8(float *weights, int16_t *shares, const int8_t *values, const float *value_scale, int size, int count,
+                     float scale, float *out) {
+    for (int t = 0; t < count; t++) weights[t] *= value_scale[t];
+    weights[count] = 0;
+    const int even = (count + 1) / 2 * 2;
+    scale *= narrow(weights, even, shares);
+    int i = 0;
+#ifdef LANES
+    for (; i + 4 * LANES <= size; i += 4 * LANES) {
+        Floats all[4];
+        for (int v = 0; v < 4; v++) all[v] = NO_FLOATS;
+        for (int from = 0; from < even; from += SPAN) {
+            const int to = even - from > SPAN ? from + SPAN : even;
+            Ints sum[4];
+            for (int v = 0; v < 4; v++) sum[v] = NO_INTS;
+            for (int t = from; t < to; t += 2) {
+                int32_t pair;
+                memcpy(&pair, shares + t, 4);
+                const Ints both = EACH(set1_epi32)(pair);
+                for (int v = 0; v < 4; v++)
+                    sum[v] = MADD(sum[v], LOAD_BYTES(values + (size_t)t * size + 2 * (i + v * LANES)), both);
+            }
+            for (int v = 0; v < 4; v++) all[v] = EACH(add_ps)(all[v], TO_FLOATS(sum[v]));
         }
-#undef WIDEN
-        const __m512 f = _mm512_set1_ps(scale);
-        _mm512_storeu_ps(out, _mm512_mul_ps(a, f));
-        _mm512_storeu_ps(out + 16, _mm512_mul_ps(b, f));
-        _mm512_storeu_ps(out + 32, _mm512_mul_ps(c, f));
-        _mm512_storeu_ps(out + 48, _mm512_mul_ps(e, f));
-        return;
+        for (int v = 0; v < 4; v++)
+            EACH(storeu_ps)(out + i + v * LANES, EACH(mul_ps)(all[v], EACH(set1_ps)(scale)));
     }
 #endif
-    float sum[MAX_HEAD] = {0};
-    for (int t = 0; t < count; t++, values += size)
-        for (int i = 0; i < size; i++) sum[i] += weights[t] * from_bfloat16(values[i]);
-    for (int i = 0; i < size; i++) out[i] = sum[i] * scale;
+    for (int j = i; j < size; j++) out[j] = 0;
+    for (int from = 0; from < even && i < size; from += SPAN) {
+        const int to = even - from > SPAN ? from + SPAN : even;
+        int32_t sum[MAX_HEAD] = {0};
+        for (int t = from; t < to; t += 2)
+            for (int j = i; j < size; j++)
+                sum[j] += values[(size_t)t * size + 2 * j] * shares[t] + values[(size_t)t * size + 2 * j + 1] * shares[t + 1];
+        for (int j = i; j < size; j++) out[j] += (float)sum[j] * scale;
+    }
 }
 
 static void attend(const Decoder *d, Scratch *s, int layer, int sequence, int head, int count, const float *query,
@@ -489,6 +640,11 @@ static void attend(const Decoder *d, Scratch *s, int layer, int sequence, int he
         scores_float(scaled, (const float *)d->keys + at, size, blocks, s->scores);
         const float sum = soften(s->scores, count);
         mix_float(s->scores, (const float *)d->values + at, size, count, 1.0f / sum, out);
+    } else if (d->model.shape.precision == INT8) {
+        scores_int8(scaled, (const int8_t *)d->keys + at, d->key_scale + at / size, size, blocks, s->scores);
+        const float sum = soften(s->scores, count);
+        mix_int8(s->scores, s->shares, (const int8_t *)d->values + at, d->value_scale + at / size, size, count, 1.0f / sum,
+                 out);
     } else {
         scores_bfloat16(scaled, (const uint16_t *)d->keys + at, size, blocks, s->scores);
         const float sum = soften(s->scores, count);
@@ -511,9 +667,7 @@ static void attend_text(const Decoder *d, Scratch *s, int layer, int sequence, i
     }
     const float scale = 1.0f / sqrtf((float)size);
     for (int t = 0; t < count; t++) {
-        float sum = 0;
-        for (int i = 0; i < size; i++) sum += query[i] * keys[(size_t)t * size + i];
-        s->scores[t] = sum * scale + bias[t];
+        s->scores[t] = dot(query, keys + (size_t)t * size, size) * scale + bias[t];
     }
     const float sum = soften(s->scores, count);
     mix_float(s->scores, values, size, count, 1.0f / sum, out);
@@ -544,10 +698,10 @@ static void run(Decoder *d, int index) {
         const Layer *layer = &d->model.layer[l];
         normalise(&layer->self_norm, d->x, s->normed, rows, hidden);
         prepare(d, s, s->normed, rows, hidden);
-        product(d, s, &layer->qkv, own_from, own_to, s->normed, rows, hidden, d->query + own_from, hidden, 0);
-        product(d, s, &layer->qkv, hidden + own_from, hidden + own_to, s->normed, rows, hidden, keys + own_from, hidden,
+        product(d, s, &layer->qkv, own_from, own_to, rows, hidden, d->query + own_from, hidden, 0);
+        product(d, s, &layer->qkv, hidden + own_from, hidden + own_to, rows, hidden, keys + own_from, hidden,
                 0);
-        product(d, s, &layer->qkv, 2 * hidden + own_from, 2 * hidden + own_to, s->normed, rows, hidden,
+        product(d, s, &layer->qkv, 2 * hidden + own_from, 2 * hidden + own_to, rows, hidden,
                 values + own_from, hidden, 0);
         for (int r = 0; r < rows; r++)
             for (int h = head_from; h < head_to; h++)
@@ -559,35 +713,35 @@ static void run(Decoder *d, int index) {
                        d->context + (size_t)r * hidden + h * size);
         meet(d);
         prepare(d, s, d->context, rows, hidden);
-        product(d, s, &layer->out, out_from, out_to, d->context, rows, hidden, d->x + out_from, hidden, 1);
+        product(d, s, &layer->out, out_from, out_to, rows, hidden, d->x + out_from, hidden, 1);
         meet(d);
         if (layer->cross_q.data) {
             normalise(&layer->cross_norm, d->x, s->normed, rows, hidden);
             prepare(d, s, s->normed, rows, hidden);
-            product(d, s, &layer->cross_q, own_from, own_to, s->normed, rows, hidden, d->query + own_from, hidden, 0);
+            product(d, s, &layer->cross_q, own_from, own_to, rows, hidden, d->query + own_from, hidden, 0);
             for (int h = head_from; h < head_to; h++)
                 for (int r = 0; r < rows; r++)
                     attend_text(d, s, l, r / per, h, d->query + (size_t)r * hidden + h * size,
                                 d->context + (size_t)r * hidden + h * size);
             meet(d);
             prepare(d, s, d->context, rows, hidden);
-            product(d, s, &layer->cross_out, out_from, out_to, d->context, rows, hidden, d->x + out_from, hidden, 1);
+            product(d, s, &layer->cross_out, out_from, out_to, rows, hidden, d->x + out_from, hidden, 1);
             meet(d);
         }
         normalise(&layer->ffn_norm, d->x, s->normed, rows, hidden);
         prepare(d, s, s->normed, rows, hidden);
-        product(d, s, &layer->fc1, ffn_from, ffn_to, s->normed, rows, hidden, d->inner + ffn_from, ffn, 0);
+        product(d, s, &layer->fc1, ffn_from, ffn_to, rows, hidden, d->inner + ffn_from, ffn, 0);
         for (int r = 0; r < rows; r++) {
             float *inner = d->inner + (size_t)r * ffn;
             if (shape->relu)
-                for (int i = ffn_from; i < ffn_to; i++) inner[i] = inner[i] > 0 ? inner[i] : 0;
+                for (int i = ffn_from; i < ffn_to; i++) inner[i] = inner[i] < 0 ? 0 : inner[i]; /* NaN stays */
             else
                 for (int i = ffn_from; i < ffn_to; i++)
                     inner[i] = 0.5f * inner[i] * (1.0f + erf_fast(inner[i] * 0.70710678118654752f));
         }
         meet(d);
         prepare(d, s, d->inner, rows, ffn);
-        product(d, s, &layer->fc2, out_from, out_to, d->inner, rows, ffn, d->x + out_from, hidden, 1);
+        product(d, s, &layer->fc2, out_from, out_to, rows, ffn, d->x + out_from, hidden, 1);
         meet(d);
     }
     if (d->want_logits) { /* of each sequence's last position */
@@ -599,7 +753,7 @@ static void run(Decoder *d, int index) {
         prepare(d, s, s->normed, sequences, hidden);
         int from, to;
         share(total, 4, threads, index, &from, &to);
-        product(d, s, &d->model.lm_heads, from, to, s->normed, sequences, hidden, d->logits + from, total, 0);
+        product(d, s, &d->model.lm_heads, from, to, sequences, hidden, d->logits + from, total, 0);
     }
     meet(d);
 }
@@ -656,11 +810,12 @@ API void lofi_decoder_free(Decoder *d) {
     }
     for (int t = 0; t < d->model.shape.threads; t++) {
         free(d->scratch[t].scores);
+        free(d->scratch[t].shares);
         free(d->scratch[t].normed);
-        free(d->scratch[t].narrow);
-        free(d->scratch[t].brief);
+        free(d->scratch[t].packed);
     }
-    free(d->keys); free(d->values); free(d->cross_keys); free(d->cross_values); free(d->cross_bias);
+    free(d->keys); free(d->values); free(d->key_scale); free(d->value_scale);
+    free(d->cross_keys); free(d->cross_values); free(d->cross_bias);
     free(d->x); free(d->query); free(d->context); free(d->inner);
     pthread_mutex_destroy(&d->mutex);
     pthread_cond_destroy(&d->wake);
@@ -680,17 +835,20 @@ API Decoder *lofi_decoder_new(const Model *model) {
     d->model = *model;
     pthread_mutex_init(&d->mutex, NULL);
     pthread_cond_init(&d->wake, NULL);
-    const size_t item = s->precision == FLOAT32 ? 4 : 2;
+    const size_t item = s->precision == FLOAT32 ? 4 : s->precision == INT8 ? 1 : 2;
     const size_t cache = (size_t)s->layers * s->sequences * s->hidden * s->max_positions * item;
     const size_t wide = s->hidden > s->ffn ? s->hidden : s->ffn;
-    int good = (d->keys = zeroed(cache)) && (d->values = zeroed(cache)) &&
+    const size_t scales = s->precision == INT8 ? cache / size * 4 : 4;
+    int good = (d->keys = zeroed(cache)) && (d->values = zeroed(cache)) && (d->key_scale = zeroed(scales)) &&
+               (d->value_scale = zeroed(scales)) &&
                (d->x = zeroed((size_t)MAX_ROWS * s->hidden * 4)) && (d->query = zeroed((size_t)MAX_ROWS * s->hidden * 4)) &&
                (d->context = zeroed((size_t)MAX_ROWS * s->hidden * 4)) && (d->inner = zeroed((size_t)MAX_ROWS * s->ffn * 4));
     for (int t = 0; good && t < s->threads; t++) {
         Scratch *c = &d->scratch[t];
         good = (c->scores = zeroed(((size_t)s->max_positions + 1024) * 4)) &&
+               (c->shares = zeroed(((size_t)s->max_positions + 1024) * 2)) &&
                (c->normed = zeroed((size_t)MAX_ROWS * s->hidden * 4 * 3)) &&
-               (c->narrow = zeroed((size_t)MAX_ROWS * wide * 2)) && (c->brief = zeroed((size_t)MAX_ROWS * wide * 2));
+               (c->packed = zeroed((size_t)MAX_ROWS * wide * 4));
     }
     for (int t = 1; good && t < s->threads; t++) {
         Post *post = malloc(sizeof(Post));
@@ -746,12 +904,33 @@ API int lofi_decoder_step(Decoder *d, const float *x, int first, int count, int 
     return 0;
 }
 
+/* A matrix [rows, columns] in the order and the precision in which the step reads it; of int8 the rows' scales too:
+ * weight = int8 * scale. */
+API void lofi_decoder_pack(const float *weight, int rows, int columns, int precision, void *to, float *scale) {
+    for (int n = 0; n < rows; n++, weight += columns) {
+        const size_t at = (size_t)(n & ~3) * columns + (n & 3) * CHUNK;
+        if (precision == INT8) {
+            const float most = largest(weight, columns);
+            const float unit = scale[n] = most == 0 ? 1 : most / 127;
+            for (int c = 0; c < columns; c += CHUNK)
+                for (int j = 0; j < CHUNK; j++)
+                    ((int8_t *)to)[at + (size_t)c * 4 + j] = most >= 0 ? (int8_t)rintf(weight[c + j] / unit) : 0;
+        } else if (precision == BFLOAT16) {
+            for (int c = 0; c < columns; c += CHUNK)
+                for (int j = 0; j < CHUNK; j++) ((uint16_t *)to)[at + (size_t)c * 4 + j] = to_bfloat16(weight[c + j]);
+        } else {
+            for (int c = 0; c < columns; c += CHUNK)
+                memcpy((float *)to + at + (size_t)c * 4, weight + c, CHUNK * sizeof(float));
+        }
+    }
+}
+
 API int lofi_decoder_max_rows(void) { return MAX_ROWS; }
 
 /* What the compiler was allowed to use, for the bench and the log. */
 API const char *lofi_decoder_features(void) {
     return ""
-#ifdef WIDE
+#if defined(LANES) && LANES == 16
            "avx512 "
 #endif
 #ifdef __AVX512VNNI__

@@ -1,0 +1,171 @@
+"""The whole daemon with a tiny model that it fetched itself, through raw lines. Most tests share one daemon: its worker
+takes seconds to import torch."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from support.fake_hub import COMMIT, FakeHub
+from support.raw_daemon import REAL, RawDaemon
+from support.sound_card import SoundCards
+
+REPO = "facebook/musicgen-small"
+LONG = 120.0
+"""Seconds: torch is imported, on a machine that has other things to do."""
+VERSION = f"musicgen-small@{COMMIT[:12]}/int8/"
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def home(mono, built, tmp_path_factory):
+    """Where its folders are: the C step is compiled, the models folder is empty."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "cache" / "lofi.nvim").mkdir(parents=True)
+    (home / "cache" / "lofi.nvim" / "native").symlink_to(built)
+    return home
+
+
+@pytest.fixture(scope="module")
+def env(home, mono):
+    files = {path.name: path.read_bytes() for path in mono.folder.iterdir()} | {"pytorch_model.bin": b"a pickle"}
+    with FakeHub({REPO: files}) as hub:
+        yield {"HF_ENDPOINT": hub.url, "XDG_CACHE_HOME": str(home / "cache"), "LOFI_MODEL_PATH": str(home / "models")}
+
+
+@pytest.fixture(scope="module")
+def daemon(home, env):
+    cards = SoundCards(home, "card", speed=1.0)
+    settings = ("worker_nice=0", "player.output=sounddevice")
+    with RawDaemon(home / "library", REAL, *settings, env=env | cards.env) as daemon:
+        fetch(daemon)
+        yield daemon
+    cards.close()
+
+
+def fetch(daemon):
+    daemon.result("download_backend", {"backend": "musicgen"})
+    daemon.wait(lambda m: m.get("method") == "backend_status" and m["params"]["status"] == "ready")
+
+
+def backend(daemon):
+    return next(one for one in daemon.result("get_backends")["backends"] if one["type"] == "musicgen")
+
+
+def generate(daemon, seconds=5, **more):
+    return daemon.result("generate", {"prompt": "slow piano", "duration_sec": seconds, "seed": 1} | more)
+
+
+def finished(daemon, job):
+    end = daemon.end_of(job["job_id"], LONG)
+    assert end["method"] == "generation_complete", end
+    return end["params"]
+
+
+def progress(daemon, job):
+    told = [m["params"] for m in daemon.notifications("generation_progress")]
+    return [one for one in told if one["job_id"] == job["job_id"]]
+
+
+def begun(daemon, job):
+    """Waits until it is at it."""
+    daemon.wait(lambda m: m.get("method") == "generation_progress" and m["params"]["job_id"] == job["job_id"], LONG)
+
+
+def worker_of(daemon):
+    done = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True)
+    rows = [line.split(None, 2) for line in done.stdout.splitlines()]
+    mine = (int(row[0]) for row in rows if int(row[1]) == daemon.process.pid and "engine.worker" in row[2])
+    return next(mine, None)
+
+
+def test_the_composer_plays_until_the_weights_are_here(tmp_path, env):
+    with RawDaemon(tmp_path / "library", REAL, f"model_path={tmp_path / 'models'}", env=env) as daemon:
+        before = backend(daemon)
+        assert (before["status"], before["weights"][0]["status"]) == ("not_installed", "absent")
+        refused = daemon.error("generate", {"prompt": "x", "backend": "musicgen"})
+        assert refused["data"]["code"] == "BACKEND_NOT_INSTALLED"
+        assert "lofi download musicgen" in refused["message"]
+        assert generate(daemon)["backend"] == "synth"
+        fetch(daemon)
+        after = backend(daemon)
+        assert (after["status"], after["weights"][0]["status"]) == ("ready", "ready")
+        assert not list(Path(after["weights"][0]["path"]).glob("*.bin")), "no pickle is fetched"
+        assert generate(daemon, job_id="neural")["backend"] == "musicgen"
+
+
+def test_auto_means_musicgen_now_which_is_heard_while_it_is_made(daemon):
+    job = generate(daemon, 60, auto_play=True)
+    assert job["backend"] == "musicgen"
+    done = finished(daemon, job)
+    methods = [m["method"] for m in daemon.heard if "method" in m]
+    assert methods.index("playback_started") < methods.index("generation_complete", len(methods) - 2)
+    told = progress(daemon, job)
+    percents = [one["percent"] for one in told]
+    assert percents == sorted(percents) and len(set(percents)) > 5
+    assert any(one["eta_sec"] for one in told)
+    assert told[-1]["total_steps"] == 600 + 3 * 3, "tokens, and the delays of three windows"
+    (track,) = done["tracks"]
+    assert (track["backend"], track["duration_sec"], track["sample_rate"]) == ("musicgen", 60, 6400)
+    assert track["model_version"].startswith(VERSION)
+    assert track["lm_metadata"] == {"precision": "int8"}
+    asked = ("model", "guidance_scale", "temperature", "top_k", "top_p")
+    assert [track["params"][name] for name in asked] == ["small", 3.0, 1.0, 50, 1.0]
+    assert daemon.result("status")["engine"]["loaded"] == ["musicgen"]
+
+
+def test_the_same_request_is_answered_from_the_library_however_it_is_put(daemon):
+    job = generate(daemon, 5, seed=20)
+    finished(daemon, job)
+    put = generate(daemon, 5, seed=20, backend="musicgen", model="small", guidance_scale=3, top_k=50, top_p=1)
+    assert (put["status"], put["track_id"]) == ("cached", job["track_id"])
+    assert generate(daemon, 5, seed=20, top_k=49)["track_id"] != job["track_id"]
+
+
+def test_a_batch_is_tracks_that_their_seeds_make_alone(daemon):
+    both = finished(daemon, generate(daemon, 5, seed=30, batch_size=2))["tracks"]
+    alone = generate(daemon, 5, seed=31)
+    assert (alone["status"], alone["track_id"]) == ("cached", both[1]["id"])
+
+
+def test_a_cancel_ends_it_at_once_and_the_model_stays(daemon):
+    job = generate(daemon, 120, seed=40)
+    begun(daemon, job)
+    worker = worker_of(daemon)
+    assert daemon.result("cancel", {"job_id": job["job_id"]}) == {"cancelled": True, "was_generating": True}
+    assert daemon.end_of(job["job_id"])["method"] == "generation_cancelled"
+    finished(daemon, generate(daemon, 5, seed=41))
+    assert worker_of(daemon) == worker
+
+
+def test_a_killed_worker_fails_its_job_and_the_next_is_made(daemon):
+    job = generate(daemon, 120, seed=50)
+    begun(daemon, job)
+    os.kill(worker_of(daemon), signal.SIGKILL)
+    failed = daemon.end_of(job["job_id"])["params"]
+    assert (failed["code"], "killed" in failed["message"]) == ("MODEL_INFERENCE_FAILED", True)
+    assert daemon.result("status")["engine"]["loaded"] == []
+    finished(daemon, generate(daemon, 5, seed=51))
+
+
+def test_unloading_frees_it_and_the_next_request_loads_it_again(daemon):
+    finished(daemon, generate(daemon, 5, seed=61))
+    assert daemon.result("unload_backend", {"backend": "musicgen"}) == {"unloaded": ["musicgen"]}
+    assert daemon.result("status")["engine"]["loaded"] == []
+    assert daemon.result("unload_backend", {"backend": "musicgen"}) == {"unloaded": []}
+    finished(daemon, generate(daemon, 5, seed=60))
+
+
+def test_another_precision_is_another_track_and_the_idle_model_leaves(daemon, home, env):
+    (known,) = finished(daemon, generate(daemon, 5, seed=70))["tracks"]
+    settings = ("worker_nice=0", "musicgen_precision=float32", "idle_unload_min=0.005")
+    with RawDaemon(home / "other", REAL, *settings, env=env) as other:
+        (track,) = finished(other, generate(other, 5, seed=70))["tracks"]
+        assert track["id"] != known["id"]
+        assert track["model_version"] == known["model_version"].replace("/int8/", "/float32/")
+        while worker_of(other) or other.result("status")["engine"]["loaded"]:
+            time.sleep(0.05)
