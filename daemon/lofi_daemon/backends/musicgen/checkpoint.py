@@ -93,7 +93,7 @@ class Checkpoint:
             raise self.damaged(f"{name} in config.json is not what it should be ({_first_line(error)})") from error
 
     def fill(self, kind: type[Any], config: Any, state: Mapping[str, Tensor], what: str) -> Any:
-        """A model of transformers' own, made of these very tensors; it may leave some over. Raises MODEL_LOAD_FAILED."""
+        """A model of transformers' own, made of these very tensors. Some may be left over. Raises MODEL_LOAD_FAILED."""
         try:
             with torch.device("meta"):
                 model = kind(config)
