@@ -66,6 +66,7 @@ class Settings(Struct, frozen=True):
     worker_nice: Annotated[int, Meta(ge=0, le=19)] = 10
     model_path: str = ""
     musicgen_precision: Literal["auto", "float32", "bfloat16", "int8"] = "auto"
+    musicgen_stride_sec: Annotated[int, Meta(ge=5, le=29)] = 18
     ace_step_model_dir: str = ""
     ace_step_default_steps: Annotated[int, Meta(ge=1, le=200)] = 60
     ace_step_default_scheduler: Literal["euler", "heun", "pingpong"] = "euler"

@@ -113,7 +113,7 @@ def test_from_not_installed_to_music_that_is_heard_while_it_is_made(open_editor,
     editor.command("LofiBackends")
     editor.wait(lambda: "loading" in line_with(editor, "MusicGen"))
     editor.wait(lambda: "loading musicgen small" in editor.last_line())
-    editor.wait(lambda: "in memory" in line_with(editor, "MusicGen"), LONG)
+    editor.wait(lambda: "in memory" in editor.text(), LONG)
     assert statuses(editor)[before:] == ["musicgen small: loading, ready", "musicgen small: ready, ready"]
     done = wait_for_event(editor, "LofiDone")[0]
     names = [name for name, _ in editor.lua("return _G.heard")]
@@ -126,7 +126,7 @@ def test_from_not_installed_to_music_that_is_heard_while_it_is_made(open_editor,
     assert (track["params"]["temperature"], track["params"]["top_k"], track["duration_sec"]) == (0.9, 100, 20)
     put_cursor(editor, "MusicGen")
     editor.type("u")
-    editor.wait(lambda: "in memory" not in line_with(editor, "MusicGen"))
+    editor.wait(lambda: "in memory" not in editor.text())
     assert_calm(editor)
 
 

@@ -75,6 +75,35 @@ def test_the_largest_seed_has_room_for_a_batch(lab, engine, mono):
     assert len(engine.render(lab.params(5, seed=2**64 - 1, batch_size=2), lab.Context(mono.folder))) == 2
 
 
+def test_windows_overlap_by_what_the_stride_leaves(lab):
+    from lofi_daemon.backends.musicgen.windows import windows
+
+    for stride, overlap in ((18, 120), (5, 250), (29, 10)):
+        plan = list(windows(700, 10, stride))
+        assert sum(window.new for window in plan) == 700
+        assert {window.prompt for window in plan[1:]} == {overlap}
+        assert all(window.prompt + window.new <= 300 for window in plan)
+
+
+def test_another_stride_is_another_track_only_beyond_one_window(monkeypatch):
+    from lofi_daemon.backends.musicgen import info
+    from lofi_daemon.config import Settings
+    from lofi_daemon.model import StageParams
+    from lofi_daemon.models.store import Found
+
+    monkeypatch.setattr(info.store, "look", lambda weights, root: Found("ready", commit="c" * 40))
+
+    def version(stride, seconds):
+        params = StageParams(backend="musicgen", model="small", prompt="rain", duration_sec=seconds, seed=1)
+        settings = Settings(musicgen_stride_sec=stride, device="cpu")
+        equipment = info.INFO.equipment(settings, params)
+        assert equipment.options == {"stride_sec": stride}
+        return equipment.model_version
+
+    assert version(18, 30) == version(10, 30)
+    assert version(18, 31) != version(10, 31)
+
+
 @pytest.mark.parametrize(("seconds", "windows"), [(41, 2), (120, 6), (30.01, 2), (5.003, 1)])
 def test_it_is_exactly_as_long_as_was_asked(lab, engine, mono, seconds, windows):
     context = lab.Context(mono.folder, "int8")

@@ -81,3 +81,28 @@ def codec(tiny, torch):
 
 def seeded(torch):
     return torch.Generator().manual_seed(5)
+
+
+@pytest.mark.parametrize(("precision", "bound"), [("float32", 1e-5), ("bfloat16", 0.03)])
+def test_the_step_that_a_graph_would_record_computes_what_the_other_does(lab, mono, precision, bound):
+    torch = lab.torch
+    layers = lab.layers(mono, None, 2, 32, precision)
+    layers.text(*lab.text_of(mono, 1, True))
+    x = torch.randn(2, 9, mono.checkpoint.decoder.hidden, generator=torch.Generator().manual_seed(3))
+    layers.forward(x[:, :6], 0)
+    for first in (6, 7, 8):
+        one = x[:, first : first + 1]
+        recorded, plain = layers.single(one, first), layers.forward(one, first)
+        assert float((recorded - plain).norm() / plain.norm()) < bound
+    layers.close()
+
+
+def test_a_gpu_without_graphs_goes_on_and_says_so(lab, mono):
+    said = []
+    layers = lab.layers(mono, None, 2, 32)
+    layers._graphs, layers._said = True, said.append  # torch here has no CUDA: recording fails as it would there
+    layers.text(*lab.text_of(mono, 1, True))
+    x = lab.torch.randn(2, 2, mono.checkpoint.decoder.hidden, generator=lab.torch.Generator().manual_seed(3))
+    first = layers.forward(x[:, :1], 0)
+    assert lab.torch.isfinite(layers.forward(x[:, 1:], 1)).all() and lab.torch.isfinite(first).all()
+    assert len(said) == 1 and "no CUDA graph" in said[0]

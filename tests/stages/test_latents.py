@@ -49,7 +49,7 @@ def run(tmp_path):
         staging.mkdir()
         engines, told = Engines(), []
         engines._made["synth"] = Diffusion(work)
-        job = Run("job", (PARAMS,), (("a", "b"),), (Equipment("1"),), str(staging), "wav", named)
+        job = Run("job", (PARAMS,), (("a", "b"),), (Equipment("1"),), str(staging), "wav", latents=named)
         run_job(job, engines, told.append, lambda *_: None, latents or Latents())
         return staging, told
 

@@ -49,6 +49,7 @@ def test_focus_pauses_in_the_break_and_goes_on_after_it(tmp_path, cards):
         daemon.wait(lambda m: m.get("method") == "playback_paused")
         daemon.wait(lambda m: m.get("method") == "playback_resumed")
         assert daemon.result("focus_stop")["active"] is False
+        daemon.wait(lambda m: m.get("method") == "focus_changed" and not m["params"]["active"])
         phases = [m["params"]["phase"] for m in daemon.notifications("focus_changed")]
         assert phases == ["work", "break", "work", None]
         assert daemon.error("focus_start", {"work_min": 0, "break_min": 5})["data"]["field"] == "work_min"

@@ -32,12 +32,14 @@ class Equipment(Struct, frozen=True):
 
     ``model_version`` names everything of it that can change a sample: variant, weights, precision, schema.
     ``folders`` hold the weights. ``device`` is "cpu", "cuda" or "mps".
+    ``options`` are the backend's own.
     """
 
     model_version: str
     folders: tuple[str, ...] = ()
     precision: str = ""
     device: str = "cpu"
+    options: dict[str, int] = {}
 
 
 class BackendInfo(Struct, frozen=True):

@@ -21,6 +21,7 @@
 ---@field worker_nice? integer How much generation stands back for other programs; 0 = not at all, 19 = most.
 ---@field model_path? string Where models are kept; empty = models in the cache folder.
 ---@field musicgen_precision? "auto"|"float32"|"bfloat16"|"int8" How MusicGen's weights are kept: auto is int8 on a CPU (several times faster) and bfloat16 on a GPU; float32 is exactly the published model.
+---@field musicgen_stride_sec? integer MusicGen beyond 30 seconds: how much each window of 30 adds; the rest is what it goes on from. Less holds the thread better, and takes longer.
 ---@field ace_step_model_dir? string Where the ACE-Step models are; empty = ace-step in the cache folder.
 ---@field ace_step_default_steps? integer ACE-Step v1: diffusion steps of a request that names none.
 ---@field ace_step_default_scheduler? "euler"|"heun"|"pingpong" ACE-Step v1: scheduler of a request that names none.

@@ -156,6 +156,15 @@ return {
       .. "float32 is exactly the published model.",
   },
   {
+    name = "musicgen_stride_sec",
+    type = "integer",
+    min = 5,
+    max = 29,
+    default = 18,
+    doc = "MusicGen beyond 30 seconds: how much each window of 30 adds; the rest is what it goes on from. Less holds "
+      .. "the thread better, and takes longer.",
+  },
+  {
     name = "ace_step_model_dir",
     type = "string",
     default = "",

@@ -22,7 +22,7 @@ from .melody import Tune, read_tune
 from .native.build import folder as native_folder
 from .sampling import Sampling, no_number
 from .tokens import generate_codes
-from .windows import Window, windows
+from .windows import STRIDE_SEC, Window, windows
 
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # it warns of how the checkpoints were published
 
@@ -98,7 +98,7 @@ class MusicGenEngine:
         frame_rate, longest = loaded.checkpoint.frame_rate, loaded.config.delays.longest
         wanted = round(params.duration_sec * loaded.checkpoint.sample_rate)
         frames = max(1, math.ceil(params.duration_sec * frame_rate - 1e-6))
-        plan = list(windows(frames, frame_rate))
+        plan = list(windows(frames, frame_rate, context.equipment.options.get("stride_sec", STRIDE_SEC)))
         total = sum(window.new + longest for window in plan)
         states = loaded.text.states(params.prompt)
         generators = tuple(Generator().manual_seed((int(params.seed) + item) % 2**64) for item in range(batch))

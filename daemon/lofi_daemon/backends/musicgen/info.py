@@ -12,6 +12,7 @@ from ...models import catalogue, store
 from .. import device, ready
 from ..base import BackendInfo, Equipment
 from .precision import choose
+from .windows import STRIDE_SEC, WINDOW_SEC
 
 SCHEMA = 1
 """Part of every track's id: raise it with any change of ours that moves a sample."""
@@ -61,7 +62,10 @@ def _equip(settings: Settings, params: StageParams) -> Equipment:
     where = device.choose(settings)
     precision = choose(settings.musicgen_precision, where)
     version = f"musicgen-{weights.model}@{(found.commit or 'local')[:12]}/{precision}/{SCHEMA}"
-    return Equipment(version, tuple(map(str, found.folders)), precision, where)
+    stride = settings.musicgen_stride_sec
+    if params.duration_sec > WINDOW_SEC and stride != STRIDE_SEC:
+        version += f"/stride {stride}"
+    return Equipment(version, tuple(map(str, found.folders)), precision, where, {"stride_sec": stride})
 
 
 INFO = BackendInfo(

@@ -36,7 +36,7 @@ class Loaded:
         self.config = self.checkpoint.decoder
         self.text = TextEncoder(self.checkpoint)
         self.embeddings = Embeddings(self.checkpoint)
-        self._threads = threads
+        self._threads, self._notice = threads, notice
         self._library = self._native(native, notice) if self.device.type == "cpu" else None
         self._weights: Weights | TorchWeights
         if self._library:
@@ -56,7 +56,7 @@ class Loaded:
         if isinstance(self._weights, Weights):
             assert self._library
             return NativeDecoder(self._library, self._weights, sequences, positions, self._threads)
-        return TorchDecoder(self._weights, sequences, positions)
+        return TorchDecoder(self._weights, sequences, positions, lambda message: self._notice("warn", message))
 
     def conditions(self, states: Tensor, batch: int, guided: bool) -> tuple[Tensor, Tensor, Tensor]:
         """What ``Layers.text`` takes for ``batch`` items of one prompt, the unconditional ones behind them.
