@@ -11,7 +11,7 @@ LONGEST_SILENCE_SEC = 0.1
 
 @pytest.fixture
 def cards(tmp_path):
-    cards = SoundCards(tmp_path, "speakers", speed=3.0)
+    cards = SoundCards(tmp_path, "speakers", speed=2.0)
     yield cards
     cards.close()
 
@@ -20,7 +20,8 @@ def cards(tmp_path):
 def daemon(tmp_path, isolated, cards):
     (isolated / ".config" / "lofi.nvim").mkdir(parents=True)
     (isolated / ".config" / "lofi.nvim" / "config.toml").write_text(MOODS)
-    settings = ("player.output=sounddevice", "radio.duration_sec=10", "player.crossfade_sec=2")
+    # a worker that stands back is starved where tests run four at a time, and the radio then plays what it has
+    settings = ("player.output=sounddevice", "radio.duration_sec=10", "player.crossfade_sec=2", "worker_nice=0")
     with RawDaemon(tmp_path / "cache", REAL, *settings, env=cards.env) as daemon:
         yield daemon
 
