@@ -34,6 +34,8 @@ def worker_environment(settings: Settings, environ: Mapping[str, str] = os.envir
         env["CUDA_VISIBLE_DEVICES"] = ""
         env["HIP_VISIBLE_DEVICES"] = ""
     env[NICE_VARIABLE] = str(settings.worker_nice)
+    # torch's threads would spin after each small operation, on the cores that MusicGen's step needs: a fifth slower
+    env.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if settings.threads:
         for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
             env[name] = str(settings.threads)
