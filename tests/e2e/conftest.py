@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from support.editor import PUPPET, RECORD_EVENTS, FakeDaemon
 from support.neovim import ROOT, Neovim
+from support.sound_card import SoundCard
 
 OpenEditor = Callable[..., Neovim]
 
@@ -54,3 +56,21 @@ def editor(open_editor: OpenEditor) -> Neovim:
 def fake(tmp_path: Path) -> Callable[..., FakeDaemon]:
     """``fake(generate=[actions], …)``: see fake_daemon.py."""
     return lambda **script: FakeDaemon(tmp_path, script)
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> Iterator[SoundCard]:
+    """A card that takes whatever comes."""
+    card = SoundCard(tmp_path)
+    gone = threading.Event()
+
+    def listen() -> None:
+        while not gone.wait(0.005):
+            card.drain()
+
+    listener = threading.Thread(target=listen)
+    listener.start()
+    yield card
+    gone.set()
+    listener.join()
+    card.close()

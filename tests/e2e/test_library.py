@@ -7,14 +7,12 @@ import os
 import re
 import signal
 import sys
-import threading
 from typing import Any
 
 import pytest
 from support.editor import PUPPET, assert_calm, heard, wait_for_event
 from support.neovim import ROOT, Neovim
 from support.shared_daemon import SHARED, shared_runtime
-from support.sound_card import SoundCard
 
 MANY = ROOT / "tests" / "support" / "many_tracks.py"
 
@@ -53,24 +51,6 @@ def opened(editor: Neovim) -> Neovim:
     editor.command("LofiLibrary")
     editor.wait(lambda: ", newest first" in editor.text() and "Asking" not in editor.text())
     return editor
-
-
-@pytest.fixture
-def card(tmp_path):
-    """A card that takes whatever comes."""
-    card = SoundCard(tmp_path)
-    gone = threading.Event()
-
-    def listen():
-        while not gone.wait(0.005):
-            card.drain()
-
-    listener = threading.Thread(target=listen)
-    listener.start()
-    yield card
-    gone.set()
-    listener.join()
-    card.close()
 
 
 @pytest.fixture

@@ -1,30 +1,9 @@
 """Music in the editor: the real player on a sound card made of a pipe."""
 
-import threading
-
 import pytest
 from support.editor import PUPPET, assert_calm, heard, wait_for_event
-from support.sound_card import SoundCard
 
 MADE = "require('lofi').status().playback.state"
-
-
-@pytest.fixture
-def card(tmp_path):
-    """A card that takes whatever comes."""
-    card = SoundCard(tmp_path)
-    gone = threading.Event()
-
-    def listen():
-        while not gone.wait(0.005):
-            card.drain()
-
-    listener = threading.Thread(target=listen)
-    listener.start()
-    yield card
-    gone.set()
-    listener.join()
-    card.close()
 
 
 @pytest.fixture

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 
 import pytest
 from support.editor import assert_calm, heard, wait_for_event
 from support.shared_daemon import SHARED, shared_runtime
-from support.sound_card import SoundCard
 
 PID = "(require('lofi').status().daemon or {}).pid"
 STATE = "require('lofi').status()"
@@ -25,24 +23,6 @@ def runtime(tmp_path, monkeypatch):
 def open_shared(open_editor, runtime):
     """Editors that share a daemon; nothing is played unless said."""
     return lambda **setup: open_editor([*SHARED], **({"auto_play": False, "player": {"output": "none"}} | setup))
-
-
-@pytest.fixture
-def card(tmp_path):
-    """A card that takes whatever comes."""
-    card = SoundCard(tmp_path)
-    gone = threading.Event()
-
-    def listen():
-        while not gone.wait(0.005):
-            card.drain()
-
-    listener = threading.Thread(target=listen)
-    listener.start()
-    yield card
-    gone.set()
-    listener.join()
-    card.close()
 
 
 def join(editor):
