@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,9 @@ def isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
 def isolated_session() -> Iterator[None]:
     """For fixtures that outlive one test."""
     home = Path(tempfile.mkdtemp(prefix="lofi-tests-"))
+    for number in (signal.SIGINT, signal.SIGHUP):  # nohup and `&` have them ignored, by all that is started here too
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     with pytest.MonkeyPatch.context() as patch:
         isolate(patch, home)
         yield
@@ -50,3 +54,9 @@ def isolated(isolated_session: None, tmp_path: Path, monkeypatch: pytest.MonkeyP
     home.mkdir()
     isolate(monkeypatch, home)
     return home
+
+
+@pytest.fixture
+def go(isolated: Path) -> Callable[[], None]:
+    """Lets go on what the puppet worker holds."""
+    return (isolated / "go").touch

@@ -82,7 +82,7 @@ sys.stdin.read()
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(20)
+            thread.join(60)
     assert results == {1: 1, 2: 2}
 
 
@@ -92,15 +92,15 @@ say(method="a", params={"n": 1}); say(method="b", params=None); say(id=hear()["i
 """
     with daemon(body) as client:
         client.request("any")
-        assert client.next_notification(5) == Notification("a", {"n": 1})
-        assert client.next_notification(5) == Notification("b", {})
+        assert client.next_notification(60) == Notification("a", {"n": 1})
+        assert client.next_notification(60) == Notification("b", {})
         assert client.next_notification(0) is None
 
 
 def test_notifications_can_go_to_a_callback():
     heard: queue.SimpleQueue[Notification] = queue.SimpleQueue()
     with daemon('say(method="a", params={"n": 1}); sys.stdin.read()', on_notification=heard.put):
-        assert heard.get(timeout=20) == Notification("a", {"n": 1})
+        assert heard.get(timeout=60) == Notification("a", {"n": 1})
 
 
 def test_garbage_on_the_link_is_passed_over():
@@ -145,7 +145,7 @@ say(id=late, result="late"); say(id=second, result="second"); hear()
 
 def test_one_that_ignores_the_end_of_its_stdin_is_ended_by_force():
     with daemon('say(method="up"); time.sleep(600)') as client:
-        client.next_notification(20)
+        client.next_notification(60)
         pid = client.pid
         client.close(timeout=0.2)
     assert pid is not None and not alive(pid)
@@ -153,7 +153,7 @@ def test_one_that_ignores_the_end_of_its_stdin_is_ended_by_force():
 
 def test_ctrl_c_at_the_keyboard_does_not_reach_the_daemon():
     with daemon("say(method='group', params={'id': os.getpgid(0)}); sys.stdin.read()") as client:
-        notification = client.next_notification(20)
+        notification = client.next_notification(60)
         assert notification and notification.params["id"] != os.getpgid(0)
 
 

@@ -36,7 +36,7 @@ def lofi(*words: str, **env: str) -> Done:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=100,
         )
     )
 

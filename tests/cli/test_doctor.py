@@ -88,7 +88,7 @@ def test_a_daemon_that_dies_is_told_in_its_last_words(tmp_path):
 
 def doctor(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
     command = [*LOFI, "doctor", *words]
-    return subprocess.run(command, env=os.environ | env, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, env=os.environ | env, capture_output=True, text=True, check=False, timeout=100)
 
 
 def test_all_is_well_here_and_every_setting_says_where_it_came_from():

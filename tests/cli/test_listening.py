@@ -200,7 +200,7 @@ def test_a_radio_of_its_own_daemon_plays_until_ctrl_c(tmp_path):
         assert lofi.stdout.readline() == "Radio: study: the composer helps\n"
         assert lofi.stderr.readline() == "The composer bridges the gap.\n"
         lofi.send_signal(signal.SIGINT)
-        assert lofi.wait(20) == 130
+        assert lofi.wait(60) == 130
     assert daemon.heard("stop") == [{}]
 
 

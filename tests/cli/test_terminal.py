@@ -12,12 +12,13 @@ import struct
 import sys
 import termios
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from support.sound import FloatArray, click_threshold, largest_step, sine
-from support.sound_card import SoundCard
+from support.sound_card import FRAME, SoundCard
 
 from lofi_daemon import config
 from lofi_daemon.audio.files import write_track
@@ -43,7 +44,7 @@ class Screen:
     def press(self, key: str) -> None:
         os.write(self._fd, key.encode())
 
-    def read_until(self, wanted: str, timeout: float = 30.0) -> None:
+    def read_until(self, wanted: str, timeout: float = 60.0) -> None:
         end = time.monotonic() + timeout
         while wanted not in self.text:
             assert time.monotonic() < end, f"{wanted!r} never came: {self.text!r}"
@@ -181,33 +182,37 @@ def play(card: SoundCard, *words: str) -> Screen:
     return Screen("play", *words, PUPPET_OUTPUT="sounddevice", **card.env)
 
 
-def listen(card: SoundCard) -> FloatArray:
-    """What is still on its way to the speakers."""
-    heard = [np.zeros((0, 2), np.float32)]
-    with contextlib.suppress(TimeoutError):
-        while True:
-            heard.append(card.read(480, timeout_sec=0.5))
-    return np.concatenate(heard)
+def listen(card: SoundCard, screen: Screen) -> tuple[int, FloatArray]:
+    """The exit code, and what was still on its way to the speakers."""
+    heard = b""
+    with ThreadPoolExecutor() as pool:
+        leaving = pool.submit(screen.end)
+        while (taken := card.take()) or not leaving.done():
+            heard += taken
+            if not taken:
+                time.sleep(0.001)
+    return leaving.result(), np.frombuffer(heard[: len(heard) // FRAME * FRAME], "<f4").reshape(-1, 2)
 
 
 def test_play_shows_the_position_and_ends_with_the_track(card):
     finished("generate", "steps 1")
     screen = play(card)
     screen.read_until("Playing 0:00 / 0:00")
-    assert len(listen(card)) >= 4800
-    assert screen.end() == 0
+    code, heard = listen(card, screen)
+    assert (code, len(heard) >= 4800) == (0, True)
     assert not any("Playing" in line for line in screen.lines)
 
 
 def test_ctrl_c_fades_the_music_out(card, long_track):
     screen = play(card, long_track.id[:12])
     screen.read_until("Playing 0:0")
-    assert "/ 0:20" in screen.text
+    screen.read_until("/ 0:20")
     heard = card.read(24_000)
     assert np.abs(heard).max() > 0.05
     screen.press("\x03")
-    heard = np.concatenate([heard, listen(card)])
-    assert screen.end() == 130
+    code, rest = listen(card, screen)
+    heard = np.concatenate([heard, rest])
+    assert code == 130
     assert np.abs(heard[-48:]).max() == 0
     assert largest_step(heard) < click_threshold()
 
@@ -217,6 +222,5 @@ def test_play_as_json_tells_the_start_and_the_end(card, long_track):
     screen.read_until("playback_started")
     card.read(4800)
     screen.press("\x03")
-    listen(card)
-    assert screen.end() == 130
+    assert listen(card, screen)[0] == 130
     assert '"reason": "stopped"' in screen.lines[-1]

@@ -102,19 +102,21 @@ def test_one_runs_five_wait_the_sixth_is_refused(daemon):
         assert daemon.end_of(f"w{i}")["method"] == "generation_cancelled"
 
 
-def test_priorities_decide_who_is_next(daemon):
-    running = generate(daemon, "steps 30")["job_id"]
+def test_priorities_decide_who_is_next(daemon, go):
+    running = generate(daemon, "steps 2 hold")["job_id"]
     for name, priority in [("l", "low"), ("n1", "normal"), ("h", "high"), ("n2", "normal")]:
         generate(daemon, "steps 1", priority=priority, job_id=name)
+    go()
     for name in ("l", "n1", "h", "n2"):
         daemon.end_of(name)
     order = [m["params"]["job_id"] for m in daemon.notifications("generation_started")]
     assert order == [running, "h", "n1", "n2", "l"]
 
 
-def test_a_request_for_a_track_in_the_making_joins_that_job(daemon):
-    first = generate(daemon, "steps 40", seed=3)
-    second = generate(daemon, "steps 40", seed=3, job_id="mine")
+def test_a_request_for_a_track_in_the_making_joins_that_job(daemon, go):
+    first = generate(daemon, "steps 2 hold", seed=3)
+    second = generate(daemon, "steps 2 hold", seed=3, job_id="mine")
+    go()
     assert second["job_id"] == first["job_id"]
     daemon.end_of(first["job_id"])
     assert len(daemon.notifications("generation_complete")) == 1
@@ -134,7 +136,7 @@ def test_a_deaf_backend_is_ended_the_hard_way_and_the_worker_comes_back(daemon):
     reply = generate(daemon, "deaf")
     daemon.wait(lambda m: m.get("method") == "generation_progress")
     daemon.result("cancel", {"job_id": reply["job_id"]})
-    assert daemon.end_of(reply["job_id"], 15)["method"] == "generation_cancelled"
+    assert daemon.end_of(reply["job_id"])["method"] == "generation_cancelled"
     again = generate(daemon, "steps 1")
     assert daemon.end_of(again["job_id"])["method"] == "generation_complete"
 
@@ -261,9 +263,10 @@ def test_backends_are_told_as_they_are(daemon):
         assert {"name", "min_duration_sec", "max_duration_sec", "sample_rate", "model_version"} <= backend.keys()
 
 
-def test_unload_is_refused_while_generating_and_works_after(daemon):
-    job = generate(daemon, "steps 50")["job_id"]
+def test_unload_is_refused_while_generating_and_works_after(daemon, go):
+    job = generate(daemon, "steps 2 hold")["job_id"]
     assert daemon.error("unload_backend")["data"]["code"] == "BACKEND_NOT_READY"
+    go()
     daemon.end_of(job)
     assert daemon.result("unload_backend") == {"unloaded": ["synth"]}
     assert daemon.result("status")["engine"]["loaded"] == []
@@ -317,7 +320,7 @@ def test_the_end_of_stdin_ends_the_daemon_even_in_the_middle_of_a_job(tmp_path):
     daemon.result("generate", {"prompt": "deaf"})
     daemon.wait(lambda m: m.get("method") == "generation_progress")
     daemon.process.stdin.close()
-    assert daemon.process.wait(5) == 0
+    assert daemon.process.wait(30) == 0
 
 
 def test_requests_in_a_file_are_all_answered_before_the_end(tmp_path):
@@ -327,7 +330,7 @@ def test_requests_in_a_file_are_all_answered_before_the_end(tmp_path):
     source, sink = tmp_path / "in", tmp_path / "out"
     source.write_bytes(requests.rstrip(b"\n"))
     with source.open("rb") as stdin, sink.open("wb") as stdout:
-        subprocess.run(REAL, stdin=stdin, stdout=stdout, stderr=subprocess.DEVNULL, check=True, timeout=20)
+        subprocess.run(REAL, stdin=stdin, stdout=stdout, stderr=subprocess.DEVNULL, check=True, timeout=60)
     assert [json.loads(line)["id"] for line in sink.read_text().splitlines()] == list(range(50))
 
 
@@ -335,14 +338,14 @@ def test_shutdown_is_answered_then_live_jobs_are_said_to_be_cancelled(daemon):
     job = generate(daemon, "deaf")["job_id"]
     assert daemon.result("shutdown") == {"status": "shutting_down"}
     assert daemon.end_of(job)["method"] == "generation_cancelled"
-    assert daemon.process.wait(5) == 0
+    assert daemon.process.wait(30) == 0
 
 
 def test_sigterm_says_goodbye_to_live_jobs_and_leaves(daemon):
     job = generate(daemon, "deaf")["job_id"]
     daemon.process.send_signal(signal.SIGTERM)
     assert daemon.end_of(job)["method"] == "generation_cancelled"
-    assert daemon.process.wait(5) == 0
+    assert daemon.process.wait(30) == 0
 
 
 def test_prints_and_native_noise_never_reach_the_protocol(tmp_path):
@@ -362,10 +365,10 @@ def test_a_client_that_does_not_read_does_not_stall_the_daemon(tmp_path):
     request = {"jsonrpc": "2.0", "id": 1, "method": "generate", "params": {"prompt": "steps 1", "seed": 1}}
     process.stdin.write(json.dumps(request).encode() + b"\n")
     process.stdin.flush()
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not list(tmp_path.glob("tracks/*/*.flac")):
         assert time.monotonic() < end
         time.sleep(0.05)
     process.stdin.close()
     process.stdout.close()
-    process.wait(5)
+    process.wait(30)

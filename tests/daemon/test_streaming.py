@@ -40,20 +40,25 @@ def sounding(heard):
     return loud[0], loud[-1] + 1
 
 
-def wait_silent(cards):
-    """Until nothing has sounded for a quarter of a second."""
-    deadline = time.monotonic() + 10
-    while cards.heard("card")[-RATE // 4 :].any():
+def wait_until(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
 
-def test_it_sounds_before_it_is_made_and_goes_on_as_the_librarys_track(daemon, cards):
-    job = generate(daemon, "stream 2", 6)
+def wait_silent(cards):
+    """Until nothing has sounded for a quarter of a second."""
+    wait_until(lambda: not cards.heard("card")[-RATE // 4 :].any())
+
+
+def test_it_sounds_before_it_is_made_and_goes_on_as_the_librarys_track(daemon, cards, go):
+    job = generate(daemon, "stream 20 hold 5", 6)
     told(daemon, "playback_started")
     assert not daemon.notifications("generation_complete")
     assert daemon.result("seek", {"position_sec": 600})["position_sec"] < 6
     assert daemon.result("seek", {"position_sec": 0})["state"] == "playing"
+    go()
     at = len(cards.heard("card"))
     track = daemon.end_of(job["job_id"])["params"]["tracks"][0]
     assert told(daemon, "playback_ended") == {"track_id": track["id"], "reason": "finished"}
@@ -67,8 +72,11 @@ def test_it_sounds_before_it_is_made_and_goes_on_as_the_librarys_track(daemon, c
     assert daemon.result("play", {"track_id": track["id"]})["state"] == "playing"
 
 
-def test_a_maker_that_stalls_is_waited_for_once_without_a_click_or_a_lost_sample(daemon, cards):
-    job = generate(daemon, "stream 3 stall 3 4", 8)
+def test_a_maker_that_stalls_is_waited_for_once_without_a_click_or_a_lost_sample(daemon, cards, go):
+    job = generate(daemon, "stream 20 hold 3", 8)
+    wait_until(lambda: cards.heard("card").any())
+    wait_silent(cards)
+    go()
     daemon.end_of(job["job_id"])
     assert told(daemon, "playback_ended")["reason"] == "finished"
     wait_silent(cards)
@@ -95,10 +103,12 @@ def test_a_maker_that_stalls_is_waited_for_once_without_a_click_or_a_lost_sample
         ("", "generation_cancelled", "stopped"),
     ],
 )
-def test_what_will_not_be_finished_fades_out_and_is_said_once(daemon, cards, words, ending, reason):
-    job = generate(daemon, f"stream 2 {words}".strip(), 12)
+def test_what_will_not_be_finished_fades_out_and_is_said_once(daemon, cards, go, words, ending, reason):
+    job = generate(daemon, f"stream 20 hold 3 {words}".strip(), 12)
     told(daemon, "playback_started")
-    if not words:
+    if words:
+        go()
+    else:
         daemon.result("cancel", {"job_id": job["job_id"]})
     assert daemon.end_of(job["job_id"])["method"] == ending
     assert told(daemon, "playback_ended") == {"track_id": job["track_id"], "reason": reason}
@@ -110,10 +120,11 @@ def test_what_will_not_be_finished_fades_out_and_is_said_once(daemon, cards, wor
     assert not [m for m in daemon.notifications("engine_notice") if "broke off" in m["params"]["message"]]
 
 
-def test_a_listener_who_stopped_it_does_not_hear_it_again_when_it_is_finished(daemon):
-    job = generate(daemon, "stream 2", 6)
+def test_a_listener_who_stopped_it_does_not_hear_it_again_when_it_is_finished(daemon, go):
+    job = generate(daemon, "stream 20 hold 5", 6)
     told(daemon, "playback_started")
     daemon.result("stop")
+    go()
     daemon.end_of(job["job_id"])
     assert daemon.result("pause")["state"] == "stopped"  # after whatever the end set off: commands keep their order
     assert len(daemon.notifications("playback_started")) == 1

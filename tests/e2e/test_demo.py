@@ -33,7 +33,7 @@ def demo(tmp_path):
             [find_nvim(), "--headless", "--clean", "--cmd", f"let &runtimepath = '{root},' .. &runtimepath",
              "-S", root / "scripts/demo.lua"],
             stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.STDOUT if stdout == subprocess.PIPE else None,
-            env={**os.environ, **env}, text=True, timeout=100, check=False,
+            env={**os.environ, **env}, text=True, timeout=250, check=False,
         )  # fmt: skip
 
     run.program = program

@@ -209,8 +209,8 @@ def test_a_running_job_is_cancelled(editor):
     assert editor.lua("return require('lofi').statusline()") == ""
 
 
-def test_a_waiting_job_is_cancelled_by_its_track_and_the_running_one_goes_on(editor):
-    editor.command("LofiGenerate steps 100")
+def test_a_waiting_job_is_cancelled_by_its_track_and_the_running_one_goes_on(editor, go):
+    editor.command("LofiGenerate steps 2 hold")
     wait_for_event(editor, "LofiStarted")
     editor.lua("_G.id = require('lofi').generate('steps 2', function(err) _G.ended = err.code end)")
     editor.wait_for_text("lofi: queued, 1 ahead of it.")
@@ -218,7 +218,8 @@ def test_a_waiting_job_is_cancelled_by_its_track_and_the_running_one_goes_on(edi
     editor.command(f"LofiCancel {track[:8]}")
     assert wait_for_event(editor, "LofiCancelled")[0]["track_id"] == track
     assert editor.lua("return _G.ended") == "GENERATION_CANCELLED"
-    assert wait_for_event(editor, "LofiDone")[0]["prompt"] == "steps 100"
+    go()
+    assert wait_for_event(editor, "LofiDone")[0]["prompt"] == "steps 2 hold"
 
 
 def test_cancelling_nothing_is_told_and_starts_no_daemon(editor):
@@ -288,19 +289,20 @@ def test_without_a_message_line_nothing_blocks(open_editor):
 
 
 def test_a_prompt_of_many_lines_is_shown_on_one(editor):
-    editor.lua("require('lofi').generate('steps 60\\nof\\tmany\\n\\nlines')")
-    editor.wait_for_text("░ steps 60 of many lines")
+    editor.lua("require('lofi').generate('steps 20 hold\\nof\\tmany\\n\\nlines')")
+    editor.wait_for_text("░ steps 20 hold of many lines")
     editor.command("LofiStatus")
-    editor.wait_for_text("Generating   steps 60 of many lines")
+    editor.wait_for_text("Generating   steps 20 hold of many lines")
     assert_calm(editor)
 
 
-def test_a_problem_is_not_written_over_at_once(editor):
-    editor.command("LofiGenerate steps 100")
+def test_a_problem_is_not_written_over_at_once(editor, go):
+    editor.command("LofiGenerate steps 40 hold")
     wait_for_event(editor, "LofiProgress")
     editor.command("LofiGenerate rain mood=sad")
     editor.wait_for_text("There is no option “mood”")
     told = len(heard(editor, "LofiProgress"))
+    go()
     wait_for_event(editor, "LofiProgress", told + 3)
     assert "There is no option “mood”" in editor.last_line()
     wait_for_event(editor, "LofiDone")
@@ -314,11 +316,12 @@ def test_progress_beside_a_float_leaves_room_for_its_ruler(editor):
     editor.wait(lambda: re.search(r"\d left\) +\d+,\d+ +(All|Top)$", editor.last_line()))
 
 
-def test_who_types_a_command_is_not_written_over(editor):
-    editor.command("LofiGenerate steps 60")
+def test_who_types_a_command_is_not_written_over(editor, go):
+    editor.command("LofiGenerate steps 20 hold")
     wait_for_event(editor, "LofiProgress")
     editor.type(":echo 'mine")
     editor.wait_for_text(":echo 'mine")
+    go()
     wait_for_event(editor, "LofiDone")
     assert editor.last_line().startswith(":echo 'mine")
     editor.type("<Esc>")

@@ -281,13 +281,14 @@ def test_a_real_job_is_shown_by_the_plugin(open_editor):
     assert ":LofiPlay" in told[-1]["text"]
 
 
-def test_a_job_that_waits_has_its_entry_already_and_what_is_cached_one_that_has_ended(open_editor):
+def test_a_job_that_waits_has_its_entry_already_and_what_is_cached_one_that_has_ended(open_editor, go):
     editor = open_editor(PUPPET, auto_play=False, player={"output": "none"})
     add_plugins(editor, "snacks")
-    editor.command("LofiGenerate steps 30 seed=1")
+    editor.command("LofiGenerate steps 2 hold seed=1")
     wait_for_event(editor, "LofiStarted")
     editor.command("LofiGenerate steps 2 seed=2")
     editor.wait("vim.iter(_G.drawn):any(function(one) return one.text == 'queued' end)")
+    go()
     wait_for_event(editor, "LofiDone", 2)
     editor.command("LofiGenerate steps 2 seed=2")
     wait_for_event(editor, "LofiDone", 3)

@@ -241,7 +241,7 @@ def test_jobs_come_move_and_go_by_themselves(editor):
     editor.type("jdd")
     editor.wait(lambda: len(lines(editor)) == 3)
     editor.type("ggdd")  # it is deaf: stopped by force
-    editor.wait("#_G.ended == 3", timeout=30)
+    editor.wait("#_G.ended == 3")
     assert editor.lua("return _G.ended") == ["GENERATION_CANCELLED", "GENERATION_CANCELLED", "steps 3 three"]
     editor.wait_for_text("Nothing is being made")
     assert_calm(editor)

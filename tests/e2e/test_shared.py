@@ -31,12 +31,13 @@ def join(editor):
     return editor.wait(PID)
 
 
-def test_both_see_the_same_queue_library_and_volume(open_shared, runtime):
+def test_both_see_the_same_queue_library_and_volume(open_shared, runtime, go):
     one, two = open_shared(), open_shared()
     assert join(one) == join(two) == runtime.servers()[0]
-    one.command("LofiGenerate steps 30")
+    one.command("LofiGenerate steps 20 hold")
     wait_for_event(two, "LofiProgress")
-    assert two.lua(f"return {STATE}.jobs[1].prompt") == "steps 30"
+    assert two.lua(f"return {STATE}.jobs[1].prompt") == "steps 20 hold"
+    go()
     done = wait_for_event(two, "LofiDone")[0]
     assert wait_for_event(one, "LofiDone")[0]["track_id"] == done["track_id"]
     two.lua("require('lofi').request('cache_list', nil, function(_, r) _G.total = r.total end)")
@@ -74,13 +75,15 @@ def test_only_who_asked_is_called_back_and_told(open_shared):
     assert len(set(ids)) == 4
 
 
-def test_the_same_request_from_both_is_one_job_and_calls_both_back(open_shared):
+def test_the_same_request_from_both_is_one_job_and_calls_both_back(open_shared, go):
     one, two = open_shared(), open_shared()
     join(one), join(two)
     for editor in (one, two):
         editor.lua("""
-          require('lofi').generate({ prompt = 'steps 60', seed = 5 }, function(_, result) _G.job = result.job_id end)
+          require('lofi').generate({ prompt = 'steps 2 hold', seed = 5 }, function(_, result) _G.job = result.job_id end)
         """)
+    two.wait(f"{STATE}.jobs[1] and require('lofi.state').is_own({STATE}.jobs[1].job_id)")
+    go()
     assert one.wait("_G.job") == two.wait("_G.job")
     assert len(heard(one, "LofiDone")) == 1
 

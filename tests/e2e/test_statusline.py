@@ -109,10 +109,17 @@ def test_music_that_begins_ends_the_bad_news(playing):
 
 def test_bad_news_are_forgotten_after_a_while_and_the_statusline_is_drawn_again(playing):
     playing.command("set statusline=%{v:lua.require'lofi'.statusline()}")
-    playing.lua("local defer = vim.defer_fn vim.defer_fn = function(run) return defer(run, 200) end")
+    playing.lua("""
+      local defer = vim.defer_fn
+      vim.defer_fn = function(run, ms)
+        if ms < 1000 then return defer(run, ms) end
+        _G.after_a_while = run
+      end
+    """)
     begin_job(playing)
     tell(playing, "generation_error", job_id="j", code="X", message="It broke.")
     playing.wait_for_text("✗ sad piano")
+    playing.lua("_G.after_a_while()")
     playing.wait(lambda: "✗" not in playing.text())
 
 

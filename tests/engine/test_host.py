@@ -37,7 +37,7 @@ class Scene:
         self.changed.set()
 
     async def until(self, condition):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not condition():
                 self.changed.clear()
                 await self.changed.wait()
@@ -176,7 +176,7 @@ async def main():
     await host.send(Unload())
     await ready.wait()
     print(host.pid, flush=True)
-    await asyncio.sleep(60)
+    await asyncio.sleep(600)
 asyncio.run(main())
 """
 
@@ -188,7 +188,7 @@ asyncio.run(main())
         assert alive(worker)
         process.send_signal(signal.SIGKILL)
         await process.wait()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while alive(worker):  # noqa: ASYNC110  a process gives no event
                 await asyncio.sleep(0.01)
 
@@ -236,16 +236,16 @@ if sys.platform == "linux":
         deaf = "import time; from lofi_daemon.engine.worker import _die_with_parent as d; d(); print(1, flush=True); "
         front = f"""
 import subprocess, sys, time
-child = subprocess.Popen([sys.executable, "-c", {deaf + "time.sleep(60)"!r}], stdout=subprocess.PIPE)
+child = subprocess.Popen([sys.executable, "-c", {deaf + "time.sleep(600)"!r}], stdout=subprocess.PIPE)
 child.stdout.readline()
 print(child.pid, flush=True)
-time.sleep(60)
+time.sleep(600)
 """
         process = subprocess.Popen([sys.executable, "-c", front], stdout=subprocess.PIPE)
         child = int(process.stdout.readline())
         process.kill()
         process.wait()
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while alive(child):
             assert time.monotonic() < deadline
             time.sleep(0.01)

@@ -33,7 +33,7 @@ def with_worker(settings, look):
         host = EngineHost(hear, print, worker_environment(settings))
         try:
             await host.send(Unload())
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await ready.wait()
                 await host.unload(None)
             assert isinstance(heard[0], Ready)

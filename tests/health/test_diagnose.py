@@ -37,7 +37,7 @@ def test_the_daemon_finds_what_the_doctor_finds_in_the_same_words(tmp_path):
     words = [word for setting in settings for word in ("--set", setting)]
     done = subprocess.run(
         [*LOFI, "doctor", "--json", *words], env=os.environ | {"LOFI_CACHE_PATH": str(tmp_path / "cache")},
-        capture_output=True, text=True, check=False, timeout=60,
+        capture_output=True, text=True, check=False, timeout=100,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     of_the_shell = {"Neovim", "Daemon"}
@@ -72,7 +72,7 @@ def test_an_examination_that_breaks_off_is_told(tmp_path, monkeypatch):
     (tmp_path / "sqlite3.py").write_text("raise ImportError('libsqlite3.so.0: cannot open shared object file')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     loaded = config.load(("player.output=none",), environ={}, file=tmp_path / "config.toml")
-    (told,) = asyncio.run(examine_apart(Circumstances(loaded, 20)))
+    (told,) = asyncio.run(examine_apart(Circumstances(loaded, 60)))
     assert told["level"] == "error" and "broke off" in told["text"]
     assert told["advice"] == ["In a shell: lofi doctor"]
 

@@ -322,7 +322,7 @@ def test_the_staging_folder_is_gone_after_every_ending(play):
         await stage.settle()
         assert (Path(stage.library.root) / "1").is_dir()
         stage.jobs.on_message(Failed("a", "MODEL_NOT_FOUND", "x"))
-        for _ in range(100):
+        for _ in range(3000):
             await asyncio.sleep(0.01)
             if not (Path(stage.library.root) / "1").exists():
                 return

@@ -92,7 +92,7 @@ def test_kill_minus_nine_at_any_moment_loses_nothing_that_was_said(root):
 
 def test_two_daemons_share_a_library(root):
     processes = [writer(root, 0, 40), writer(root, 20, 40)]  # half of it the same tracks
-    outputs = [process.communicate(timeout=60)[0] for process in processes]
+    outputs = [process.communicate(timeout=100)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
     kept = [set(acknowledged(output)[0]) for output in outputs]
     gone = {track_id for output in outputs for track_id in acknowledged(output)[1]}

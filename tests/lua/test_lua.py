@@ -15,6 +15,6 @@ RUN = HERE / "run.lua"
 @pytest.mark.parametrize("name", sorted(path.name for path in HERE.glob("*.lua") if path != RUN))
 def test_in_lua(name):
     ended = subprocess.run(
-        [find_nvim(), "--clean", "-l", RUN, HERE / name], capture_output=True, text=True, timeout=60, check=False
+        [find_nvim(), "--clean", "-l", RUN, HERE / name], capture_output=True, text=True, timeout=100, check=False
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr

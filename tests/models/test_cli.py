@@ -16,7 +16,7 @@ BIG = "model.safetensors"
 
 def lofi(*words: str) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [*LOFI, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60
+        [*LOFI, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=100
     )
     assert "Traceback" not in done.stdout + done.stderr
     return done
@@ -43,9 +43,9 @@ def test_download_prints_the_folder_alone_on_stdout_and_the_licence_before(hub, 
 def test_ctrl_c_stops_it_and_says_how_to_go_on(hub, models):
     hub.tricks[BIG] = ["slow 100000", "ok"]
     process = subprocess.Popen([*LOFI, "download", "musicgen"], stderr=subprocess.PIPE, text=True)
-    assert hub.stalled.wait(20)
+    assert hub.stalled.wait(60)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate(timeout=100)
     assert process.returncode == 130
     assert "`lofi download musicgen small` goes on from there" in said.splitlines()[-1]
     assert lofi("download", "musicgen").returncode == 0

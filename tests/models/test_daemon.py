@@ -61,7 +61,7 @@ def weights(daemon: RawDaemon, model: str = "small") -> dict:
 
 
 def until(condition) -> None:
-    for _ in range(2000):
+    for _ in range(6000):
         if condition():
             return
         time.sleep(0.01)
@@ -199,7 +199,7 @@ def test_a_daemon_that_ends_takes_its_child_along_and_the_next_one_goes_on(hub, 
             first.process.kill()
         else:
             first.process.stdin.close()
-        first.process.wait(5)
+        first.process.wait(30)
         until(lambda: not lives(child))
     with RawDaemon(cache) as second:
         assert weights(second)["status"] == "partial"
@@ -257,7 +257,7 @@ def test_the_child_leaves_in_peace_while_the_front_still_listens(hub, tmp_path):
     process.stdin.write(encode(order))
     process.stdin.flush()
     said = process.stdout.read()
-    assert (process.wait(20), process.stderr.read()) == (0, b"")
+    assert (process.wait(60), process.stderr.read()) == (0, b"")
     assert b'"finished"' in said.splitlines()[-1]
 
 

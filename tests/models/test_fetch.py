@@ -107,7 +107,7 @@ def test_whatever_the_line_does_the_file_is_whole_in_the_end(run, hub, tricks, r
 
 def test_silence_is_not_waited_for_forever(run, hub):
     hub.tricks[BIG] = ["slow 100000", "ok"]
-    run.patience = link.Patience(timeout_sec=0.3)
+    run.patience = link.Patience(timeout_sec=1.0)
     run()
     assert hub.ranges(BIG) == [None, "bytes=100000-"]
 

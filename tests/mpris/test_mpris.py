@@ -20,7 +20,7 @@ PATH = "/org/mpris/MediaPlayer2"
 PLAYER = "org.mpris.MediaPlayer2.Player"
 PROPERTIES = "org.freedesktop.DBus.Properties"
 
-WITHIN_SEC = 20.0
+WITHIN_SEC = 60.0
 
 
 class Desktop:

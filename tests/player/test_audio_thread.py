@@ -26,7 +26,7 @@ def test_calls_run_in_order_in_a_thread_of_their_own():
 
     async def scene(audio):
         results = await asyncio.gather(
-            *(audio.call(lambda number=number: note(number), timeout_sec=20) for number in range(5))
+            *(audio.call(lambda number=number: note(number), timeout_sec=60) for number in range(5))
         )
         assert results == list(range(5))
         assert ran == [(number, "lofi-audio") for number in range(5)]
@@ -37,8 +37,8 @@ def test_calls_run_in_order_in_a_thread_of_their_own():
 def test_what_a_call_raises_reaches_the_caller_and_the_thread_goes_on():
     async def scene(audio):
         with pytest.raises(ZeroDivisionError):
-            await audio.call(lambda: 1 // 0, timeout_sec=20)
-        assert await audio.call(lambda: 1, timeout_sec=20) == 1
+            await audio.call(lambda: 1 // 0, timeout_sec=60)
+        assert await audio.call(lambda: 1, timeout_sec=60) == 1
 
     with_thread(scene)
 
@@ -58,8 +58,8 @@ def test_a_result_that_comes_too_late_is_handed_over_to_be_closed():
         with pytest.raises(TimeoutError):
             await audio.call(slow, timeout_sec=0.02, too_late=close)
         answer.set()
-        await audio.call(lambda: None, timeout_sec=20)
-        await audio.call(lambda: None, timeout_sec=20)
+        await audio.call(lambda: None, timeout_sec=60)
+        await audio.call(lambda: None, timeout_sec=60)
         assert closed.is_set()
 
     with_thread(scene)

@@ -45,7 +45,7 @@ def test_no_sample_is_lost_or_repeated_while_workers_keep_every_core_busy(cards,
                 staging.mkdir()
                 params = StageParams(backend="synth", prompt="dusty beats", duration_sec=600, seed=number)
                 await worker.send(Run(str(number), (params,), (("ab" * 32,),), (Equipment("v"),), str(staging)))
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(200):
                 while sum(isinstance(message, Started) for message in heard) < len(workers):  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
                 await player.play("t", path)

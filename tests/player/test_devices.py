@@ -251,7 +251,7 @@ def test_a_change_of_devices_is_told_when_it_is_noticed():
     on_machine(scene, "speakers")
 
 
-async def until(condition, timeout_sec=20.0):
+async def until(condition, timeout_sec=60.0):
     deadline = time.monotonic() + timeout_sec
     while not condition():
         assert time.monotonic() < deadline, "it never happened"

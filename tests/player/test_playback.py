@@ -48,7 +48,7 @@ class Listening:
         return await asyncio.to_thread(self.card.read, frames)
 
     async def until(self, condition):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not condition():
             assert time.monotonic() < deadline, f"never happened; heard {self.events}"
             await asyncio.sleep(0.001)
@@ -201,7 +201,7 @@ def test_a_machine_without_sound_says_so_and_lives(tmp_path):
         env=os.environ | environment(config),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
     )
     assert done.returncode == 0, done.stderr
     state, message, notices = done.stdout.strip().split(" | ")
@@ -228,7 +228,7 @@ def test_a_card_that_appears_after_portaudio_was_loaded_is_found(card, tmp_path,
     path = save(tmp_path / "a.wav", noise(0.2))
     monkeypatch.delenv("ALSA_CONFIG_PATH")
     command = [sys.executable, "-c", PLUGGED_IN_LATER, str(path), json.dumps(card.env)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
     assert done.stdout.strip() == "playing", done.stderr
 
 

@@ -254,7 +254,7 @@ def test_a_next_track_that_opens_too_slowly_begins_when_it_is_open(made, monkeyp
 
     def open_slowly(path, *args, **kwargs):
         if path.name == "b.wav":
-            opening.wait(20)
+            opening.wait(60)
         return open_at_once(path, *args, **kwargs)
 
     monkeypatch.setattr(deck, "open_source", open_slowly)
@@ -285,7 +285,7 @@ def test_a_pause_and_a_stop_do_not_wait_for_a_next_track_that_opens_slowly(made,
 
     def open_slowly(path, *args, **kwargs):
         if path.name == "b.wav":
-            opening.wait(20)
+            opening.wait(60)
         return open_at_once(path, *args, **kwargs)
 
     monkeypatch.setattr(deck, "open_source", open_slowly)
@@ -312,7 +312,7 @@ def test_what_follows_is_opened_again_for_a_device_that_took_the_place_of_anothe
 
     def open_slowly(path, *args, **kwargs):
         if path.name == "b.wav":
-            opening.wait(20)
+            opening.wait(60)
         return open_at_once(path, *args, **kwargs)
 
     monkeypatch.setattr(deck, "open_source", open_slowly)

@@ -15,7 +15,7 @@ from lofi_daemon.player.source import RING_SEC, open_source
 RATE = 48_000
 
 
-def wait_for(condition, timeout_sec=20.0):
+def wait_for(condition, timeout_sec=60.0):
     deadline = time.monotonic() + timeout_sec
     while not condition():
         assert time.monotonic() < deadline, "nothing happened"

@@ -36,7 +36,7 @@ def card(tmp_path, monkeypatch) -> Iterator[SoundCard]:
 
 
 def lofi(*words: str) -> str:
-    done = subprocess.run([*LOFI, *words], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([*LOFI, *words], capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -118,7 +118,7 @@ class Neovim:
     def pid(self) -> int:
         return self._process.pid
 
-    def request(self, method: str, *arguments: Any, timeout: float = 20) -> Any:
+    def request(self, method: str, *arguments: Any, timeout: float = 60) -> Any:
         ident = next(self._ids)
         assert self._process.stdin is not None
         line = msgpack.packb([0, ident, method, arguments], unicode_errors="surrogateescape")
@@ -144,7 +144,7 @@ class Neovim:
         """As a person would, key by key; <CR> and the like are keys."""
         self.request("nvim_input", keys)
 
-    def wait(self, condition: str | Callable[[], Any], timeout: float = 20) -> Any:
+    def wait(self, condition: str | Callable[[], Any], timeout: float = 60) -> Any:
         """Until the Lua expression, or what the callable returns, is true; returns its value."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
@@ -154,7 +154,7 @@ class Neovim:
             time.sleep(0.01)
         raise AssertionError(f"waited in vain for {condition}; the screen shows:\n{self.text()}")
 
-    def wait_for_text(self, text: str, timeout: float = 20) -> None:
+    def wait_for_text(self, text: str, timeout: float = 60) -> None:
         self.wait(lambda: text in self.text(), timeout)
 
     def text(self) -> str:
@@ -179,7 +179,7 @@ class Neovim:
         with self._changed:
             self.screen.png(path, size, cursor=cursor)
 
-    def leave(self, timeout: float = 10) -> float:
+    def leave(self, timeout: float = 30) -> float:
         """``:qa!``; seconds until the process was gone."""
         start = time.monotonic()
         with contextlib.suppress(EOFError, BrokenPipeError):
@@ -196,10 +196,10 @@ class Neovim:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         try:
-            self.leave(3)
+            self.leave(10)
         except (TimeoutError, subprocess.TimeoutExpired):
             self.kill()
-        self._reader.join(2)
+        self._reader.join(10)
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
             with contextlib.suppress(BrokenPipeError):

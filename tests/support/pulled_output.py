@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
+from support.sound import wait_until_decoded
 
 from lofi_daemon.player.output import OutputKind, Render
 
@@ -33,10 +34,14 @@ class PulledOutput:
         self._on_lost = None
 
     def pull(self, frames: int, block: int = 480) -> NDArray[np.float32]:
-        """The next ``frames`` frames [frames, 2], taken as a device would, in blocks."""
+        """The next ``frames`` frames [frames, 2], taken as a device would, in blocks, but never before they are decoded."""
         assert self._render is not None and not self.closed
-        sizes = [min(block, frames - start) for start in range(0, frames, block)]
-        return np.concatenate([self._render(size) for size in sizes])
+        blocks = []
+        for start in range(0, frames, block):
+            if start % (self.rate // 2) < block:
+                wait_until_decoded()
+            blocks.append(self._render(min(block, frames - start)))
+        return np.concatenate(blocks)
 
     def lose(self) -> None:
         """Pull the plug."""

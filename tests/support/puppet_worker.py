@@ -1,10 +1,10 @@
 """A worker that does what the prompt says, for testing the host and the daemon without a real backend.
 
-"steps N …": N steps of 10 ms, then done · "deaf": never looks at cancels · "crash": dies by SIGSEGV after one step ·
+"steps N …": N steps of 10 ms, then done · "steps N hold": stands still half-way until there is a file ~/go · "deaf": never looks at cancels · "crash": dies by SIGSEGV after one step ·
 "long": one step, then a track of a minute instead of a tenth of a second · "fail NAME": reports that named error ·
 "chatter": prints garbage on the link first, then does one step ·
-"stream SPEED [stall AT SEC | fail AT | crash AT]": makes ``sound.swell`` at that many times real time and lets it be
-heard; at AT seconds of audio it waits for so long, fails or dies.
+"stream SPEED [hold AT] [fail AT | crash AT]": makes ``sound.swell`` at that many times real time and lets it be
+heard; at AT seconds of audio it waits for ~/go, fails or dies.
 "latent": keeps a latent of its seed's noise, or of what it starts from, and a checkpoint if one was asked for ·
 "latent die TIMES": leaves an automatic checkpoint and dies, so many times (a file in ``LOFI_PUPPET_DEATHS`` counts).
 It writes an honest little FLAC file for each track.
@@ -44,6 +44,7 @@ from lofi_daemon.stages import latents
 from lofi_daemon.stages.stream import Stream
 
 STREAM_RATE = 48_000
+GO = Path.home() / "go"
 
 cancelled = set()
 remembered = latents.Latents()
@@ -74,7 +75,10 @@ def run(job: Run) -> None:
         say(Failed(job.job_id, rest, "The puppet was told to fail."))
         return
     steps = int(rest.split()[0].rstrip(",")) if word == "steps" else 10_000 if word == "deaf" else 1
+    half = steps // 2 if rest.split()[1:2] == ["hold"] else None
     for step in range(steps):
+        if step == half:
+            hold(job)
         time.sleep(0.01)
         if word != "deaf" and job.job_id in cancelled:
             say(Cancelled(job.job_id, step, steps))
@@ -85,6 +89,11 @@ def run(job: Run) -> None:
             time.sleep(60)  # the signal may take another thread, and this one would go on meanwhile
     seconds = 60.0 if word == "long" else 0.1
     keep(job, job.track_ids[0], np.zeros((round(seconds * 8000), 1), np.float32), 8000)
+
+
+def hold(job: Run) -> None:
+    while not GO.exists() and job.job_id not in cancelled:
+        time.sleep(0.005)
 
 
 def latent(job: Run, words) -> None:
@@ -130,21 +139,23 @@ def keep(job: Run, track_ids, audio, rate, own=None) -> None:
 
 def stream(job: Run, words) -> None:
     params = job.stages[0]
-    speed, event, at = float(words[0]), *(words[1:2] or [None]), float((words[2:3] or ["inf"])[0])
+    speed, at = float(words[0]), dict(zip(words[1::2], map(float, words[2::2]), strict=True))
     audio, began = swell(params.duration_sec), time.monotonic()
     out = Stream(job.job_id, Path(job.staging), job.track_ids[0][0], say)
     for start in range(0, len(audio), STREAM_RATE // 4):
+        second = start / STREAM_RATE
+        if second >= at.get("hold", len(audio)):
+            hold(job)
+            began, at = time.monotonic() - second / speed, at | {"hold": len(audio)}
         if job.job_id in cancelled:
             say(Cancelled(job.job_id, start, len(audio)))
             return
-        if start / STREAM_RATE >= at:
-            if event == "fail":
-                say(Failed(job.job_id, "MODEL_INFERENCE_FAILED", "The puppet was told to fail."))
-                return
-            if event == "crash":
-                os.kill(os.getpid(), signal.SIGKILL)
-            began, at = began + float(words[3]), float("inf")
-        time.sleep(max(0.0, began + (start / STREAM_RATE + 0.25) / speed - time.monotonic()))
+        if second >= at.get("fail", len(audio)):
+            say(Failed(job.job_id, "MODEL_INFERENCE_FAILED", "The puppet was told to fail."))
+            return
+        if second >= at.get("crash", len(audio)):
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(max(0.0, began + (second + 0.25) / speed - time.monotonic()))
         out.append(audio[start : start + STREAM_RATE // 4], STREAM_RATE)
     out.end(audio)
     keep(job, job.track_ids[0], audio, STREAM_RATE)

@@ -60,7 +60,7 @@ class RawDaemon:
         self.write(json.dumps(message).encode() + b"\n")
         return ident
 
-    def wait(self, condition, timeout=30.0):
+    def wait(self, condition, timeout=60.0):
         """The first message, past or future, for which ``condition`` holds."""
         end, seen = time.monotonic() + timeout, 0
         while True:
@@ -91,7 +91,7 @@ class RawDaemon:
         assert "error" in reply, reply
         return reply["error"]
 
-    def end_of(self, job_id, timeout=60.0):
+    def end_of(self, job_id, timeout=100.0):
         """The job's one ending."""
         return self.wait(lambda m: m.get("method") in ENDINGS and m["params"]["job_id"] == job_id, timeout)
 
@@ -102,7 +102,7 @@ class RawDaemon:
         if self.process.poll() is None:
             self.process.stdin.close()
             try:
-                self.process.wait(5)
+                self.process.wait(30)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 raise

@@ -34,7 +34,7 @@ class Runtime:
         """The pids of those that hold a lock now."""
         return [int(lock.read_text()) for lock in self.folder.glob("*.lock") if _held(lock)]
 
-    def wait_until_gone(self, pid: int, timeout_sec: float = 15.0) -> None:
+    def wait_until_gone(self, pid: int, timeout_sec: float = 60.0) -> None:
         deadline = time.monotonic() + timeout_sec
         while pid in self.servers():
             assert time.monotonic() < deadline, f"server {pid} stays"

@@ -49,9 +49,17 @@ def save(path: Path, frames: FloatArray, rate: int = 48_000, subtype: str | None
     return path
 
 
-def wait_until_decoded(timeout_sec: float = 20.0) -> None:
-    """Until no decoder thread runs: then no reader can be faster than the decoder."""
+def wait_until_decoded(timeout_sec: float = 60.0) -> None:
+    """Until every decoder has ended or is seconds ahead: then no reader of half a second is faster than one."""
     deadline = time.monotonic() + timeout_sec
-    while any(thread.name == "lofi-decoder" for thread in threading.enumerate()):
-        assert time.monotonic() < deadline, "a decoder thread does not end"
-        time.sleep(0.001)
+    while any(map(_is_behind, threading.enumerate())):
+        assert time.monotonic() < deadline, "a decoder does not get ahead"
+        time.sleep(0.0005)
+
+
+def _is_behind(thread: threading.Thread) -> bool:
+    run = getattr(thread, "_target", None)  # a thread lets go of it as it ends
+    if thread.name != "lofi-decoder" or run is None:
+        return False
+    source = run.__self__
+    return bool(source.available <= source._low)

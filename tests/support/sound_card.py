@@ -54,7 +54,7 @@ class Pipe:
         self._fd: int | None = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
         fcntl.fcntl(self._fd, fcntl.F_SETPIPE_SZ, PAGE)
 
-    def read(self, frames: int, timeout_sec: float = 20.0) -> NDArray[np.float32]:
+    def read(self, frames: int, timeout_sec: float = 60.0) -> NDArray[np.float32]:
         """Exactly ``frames`` frames [frames, 2], as fast as the player gives them."""
         assert self._fd is not None, "the card is unplugged"
         wanted, got, deadline = frames * FRAME, bytearray(), time.monotonic() + timeout_sec
@@ -104,7 +104,7 @@ class SoundCards:
         self._pipes: dict[str, tuple[Path, Pipe]] = {}
         self._heard: dict[str, bytearray] = {}
         self._plugs = 0
-        self._block_sec = PAGE / FRAME / 48_000 / speed
+        self.pace(speed)
         self._lock = threading.Lock()
         self._deaf: set[str] = set()
         self._closed = False
@@ -129,6 +129,10 @@ class SoundCards:
         self._write_config()
         fifo.unlink()  # a FIFO that nobody reads would hold up whoever opens it
         pipe.close()
+
+    def pace(self, speed: float) -> None:
+        """Listen at about that many times real time from now on."""
+        self._block_sec = PAGE / FRAME / 48_000 / speed
 
     def stall(self, name: str) -> None:
         """Take no more from this card; its player is held in its write, as by a driver that hangs."""
