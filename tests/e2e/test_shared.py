@@ -80,7 +80,7 @@ def test_the_same_request_from_both_is_one_job_and_calls_both_back(open_shared, 
     join(one), join(two)
     for editor in (one, two):
         editor.lua("""
-          require('lofi').generate({ prompt = 'steps 2 hold', seed = 5 }, function(_, result) _G.job = result.job_id end)
+          require('lofi').generate({ prompt = 'steps 2 hold', seed = 5 }, function(_, done) _G.job = done.job_id end)
         """)
     two.wait(f"{STATE}.jobs[1] and require('lofi.state').is_own({STATE}.jobs[1].job_id)")
     go()

@@ -3,11 +3,53 @@ collects all files: so nothing here or in the test files imports them before a t
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+
+BRAKE = """
+import sys
+
+if "lofi_daemon.engine.worker" in sys.orig_argv:
+    import os, time
+    from lofi_daemon.stages.stream import Stream
+
+    append = Stream.append
+
+    def append_and_wait(self, samples, rate):
+        append(self, samples, rate)
+        while self._frames >= 8 * rate and os.path.exists(os.environ["LOFI_TEST_BRAKE"]):
+            time.sleep(0.01)
+
+    Stream.append = append_and_wait
+"""
+
+
+class Brake:
+    """Where it is ``on``, the worker stands still once eight seconds of a track are there, however quick it is.
+
+    ``env`` is for its daemon.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "sitecustomize.py").write_text(BRAKE)
+        self._file = folder / "on"
+        self.env = {"PYTHONPATH": str(folder), "LOFI_TEST_BRAKE": str(self._file)}
+
+    @contextlib.contextmanager
+    def on(self) -> Iterator[None]:
+        self._file.touch()
+        yield
+        self._file.unlink()
+
+
+@pytest.fixture(scope="session")
+def brake(tmp_path_factory: pytest.TempPathFactory) -> Brake:
+    return Brake(tmp_path_factory.mktemp("brake"))
 
 
 @pytest.fixture(scope="session")

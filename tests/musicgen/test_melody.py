@@ -11,7 +11,7 @@ import pytest
 from support.fake_hub import COMMIT
 from support.raw_daemon import REAL, RawDaemon
 
-LONG = 100.0
+LONG = 200.0
 """Seconds: torch is imported, on a machine that has other things to do."""
 
 FRAMES = 24
@@ -232,7 +232,7 @@ def made(daemon, **request):
     return daemon.end_of(daemon.result("generate", request)["job_id"], LONG)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_track_is_made_after_one_of_the_library(here, tmp_path):
     with RawDaemon(tmp_path / "cache", REAL, "worker_nice=0") as daemon:
         source = made(daemon, backend="synth")["params"]["tracks"][0]

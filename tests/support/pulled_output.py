@@ -34,7 +34,7 @@ class PulledOutput:
         self._on_lost = None
 
     def pull(self, frames: int, block: int = 480) -> NDArray[np.float32]:
-        """The next ``frames`` frames [frames, 2], taken as a device would, in blocks, but never before they are decoded."""
+        """The next ``frames`` frames [frames, 2], in a device's blocks, and never before they are decoded."""
         assert self._render is not None and not self.closed
         blocks = []
         for start in range(0, frames, block):

@@ -1,6 +1,7 @@
 """A worker that does what the prompt says, for testing the host and the daemon without a real backend.
 
-"steps N …": N steps of 10 ms, then done · "steps N hold": stands still half-way until there is a file ~/go · "deaf": never looks at cancels · "crash": dies by SIGSEGV after one step ·
+"steps N …": N steps of 10 ms, then done · "steps N hold": stands still half-way until there is a file ~/go ·
+"deaf": never looks at cancels · "crash": dies by SIGSEGV after one step ·
 "long": one step, then a track of a minute instead of a tenth of a second · "fail NAME": reports that named error ·
 "chatter": prints garbage on the link first, then does one step ·
 "stream SPEED [hold AT] [fail AT | crash AT]": makes ``sound.swell`` at that many times real time and lets it be
