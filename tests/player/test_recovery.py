@@ -147,7 +147,7 @@ def test_a_card_that_stands_still_is_noticed_and_another_can_be_chosen(cards, tr
         assert player.state().device == "headphones"
         cards.go_on("speakers")
 
-    at_cards(scene, output, stall_sec=0.4)
+    at_cards(scene, output, stall_sec=0.8)
 
 
 def test_a_card_that_stands_still_for_a_while_goes_on_by_itself(cards, track):
@@ -168,7 +168,7 @@ def test_a_card_that_stands_still_for_a_while_goes_on_by_itself(cards, track):
             heard[where : where + RATE // 8], frames[round(position_sec * RATE) + 2 * FADE :][: RATE // 8]
         )
 
-    at_cards(scene, stall_sec=0.4)
+    at_cards(scene, stall_sec=0.8)
 
 
 class Plug:
@@ -381,7 +381,7 @@ def test_attempts_come_ever_more_seldom_and_at_once_after_a_steady_time():
             times.append(loop.time())
             return answers.pop(0)
 
-        recovery = Recovery(attempt, delays_sec=(0.0, 0.05, 0.1), steady_sec=0.3)
+        recovery = Recovery(attempt, delays_sec=(0.0, 0.05, 0.1), steady_sec=0.6)
         recovery.begin()
         assert recovery.is_news
         await until(lambda: not answers)
@@ -393,7 +393,7 @@ def test_attempts_come_ever_more_seldom_and_at_once_after_a_steady_time():
         assert not recovery.is_news
         await until(lambda: not answers)
         assert times[-1] - began >= 0.1
-        await asyncio.sleep(0.35)
+        await asyncio.sleep(0.65)
         recovery.begin()
         assert recovery.is_news
         recovery.cancel()
