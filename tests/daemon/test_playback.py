@@ -81,8 +81,8 @@ def test_play_without_a_name_plays_the_newest_and_a_second_play_does_not_restart
 
 def test_a_deleted_track_is_a_named_error_and_what_plays_goes_on(daemon, card):
     track = daemon.end_of(daemon.result("generate", REQUEST)["job_id"])["params"]["track_id"]
-    daemon.result("play")
     gone = daemon.end_of(daemon.result("generate", REQUEST | {"seed": 9})["job_id"])["params"]["track_id"]
+    daemon.result("play", {"track_id": track})
     daemon.result("cache_delete", {"track_id": gone})
     assert daemon.error("play", {"track_id": gone})["data"]["code"] == "INVALID_TRACK_ID"
     state = daemon.result("status")["playback"]

@@ -56,7 +56,7 @@ class Listening:
 
 def listen(card, output, scene, **settings):
     async def run():
-        listening = Listening(card, output, **settings)
+        listening = Listening(card, output, stall_sec=60.0, **settings)  # between two reads the card stands still
         try:
             await scene(listening, listening.player)
         finally:

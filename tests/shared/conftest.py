@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.shared_daemon import Runtime, shared_runtime
+from support.sound_card import SoundCard
 
 
 @pytest.fixture
@@ -21,3 +23,23 @@ def short_folder() -> Iterator[Path]:
 def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
     with shared_runtime(tmp_path / "cache", monkeypatch) as runtime:
         yield runtime
+
+
+@pytest.fixture
+def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SoundCard]:
+    """A card that takes whatever comes, at about its own pace."""
+    card, gone = SoundCard(tmp_path), threading.Event()
+    for name, value in card.env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PUPPET_OUTPUT", "sounddevice")
+
+    def listen() -> None:
+        while not gone.wait(0.03):
+            card.drain()
+
+    listener = threading.Thread(target=listen)
+    listener.start()
+    yield card
+    gone.set()
+    listener.join()
+    card.close()

@@ -5,34 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from support.sound_card import SoundCard
-
 LOFI = (sys.executable, str(Path(__file__).parents[1] / "cli" / "puppet_lofi.py"))
-
-
-@pytest.fixture
-def card(tmp_path, monkeypatch) -> Iterator[SoundCard]:
-    """A card that takes whatever comes, at about its own pace."""
-    card, gone = SoundCard(tmp_path), threading.Event()
-    for name, value in card.env.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("PUPPET_OUTPUT", "sounddevice")
-
-    def listen() -> None:
-        while not gone.wait(0.03):
-            card.drain()
-
-    listener = threading.Thread(target=listen)
-    listener.start()
-    yield card
-    gone.set()
-    listener.join()
-    card.close()
 
 
 def lofi(*words: str) -> str:

@@ -6,6 +6,7 @@ The screen is kept as a grid of cells, so that a test can ask what a person woul
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
 import subprocess
@@ -21,12 +22,16 @@ import msgpack
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@functools.cache
 def find_nvim() -> str:
-    """The Neovim that `make` found: the user's if it is new enough, else the one in .venv."""
+    """The Neovim that `make` found: the user's if it is new enough, else the one in .venv; itself, not its launcher."""
     found = subprocess.run([ROOT / "scripts/find_nvim.sh"], capture_output=True, text=True, check=False)
     if found.returncode:
         raise RuntimeError("no Neovim 0.11 or later: run `make nvim`")
-    return str(ROOT / found.stdout.strip())  # an absolute path stays itself
+    ask = ["--clean", "--headless", "-c", "lua io.stdout:write(vim.v.progpath)", "-c", "qa!"]
+    asked = [ROOT / found.stdout.strip(), *ask]  # an absolute path stays itself
+    quiet = {**os.environ, "NVIM_LOG_FILE": os.devnull}
+    return subprocess.run(asked, capture_output=True, text=True, check=True, env=quiet).stdout
 
 
 class NeovimError(Exception):
