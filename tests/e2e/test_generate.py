@@ -211,9 +211,9 @@ def test_a_running_job_is_cancelled(editor):
 
 def test_a_waiting_job_is_cancelled_by_its_track_and_the_running_one_goes_on(editor, go):
     editor.command("LofiGenerate steps 2 hold")
-    wait_for_event(editor, "LofiStarted")
+    editor.wait(lambda: [data for data in heard(editor, "LofiProgress") if data["percent"] == 50])
     editor.lua("_G.id = require('lofi').generate('steps 2', function(err) _G.ended = err.code end)")
-    editor.wait_for_text("lofi: queued, 1 ahead of it.")
+    editor.wait(lambda: "lofi: queued, 1 ahead of it." in editor.seen)
     track = editor.wait("require('lofi').status().jobs[2].track_id")
     editor.command(f"LofiCancel {track[:8]}")
     assert wait_for_event(editor, "LofiCancelled")[0]["track_id"] == track

@@ -82,7 +82,8 @@ def test_the_same_request_from_both_is_one_job_and_calls_both_back(open_shared, 
         editor.lua("""
           require('lofi').generate({ prompt = 'steps 2 hold', seed = 5 }, function(_, done) _G.job = done.job_id end)
         """)
-    two.wait(f"{STATE}.jobs[1] and require('lofi.state').is_own({STATE}.jobs[1].job_id)")
+        job = wait_for_event(one, "LofiStarted")[0]["job_id"]
+        editor.wait(f"require('lofi.state').is_own('{job}')")
     go()
     assert one.wait("_G.job") == two.wait("_G.job")
     assert len(heard(one, "LofiDone")) == 1
