@@ -60,3 +60,9 @@ def isolated(isolated_session: None, tmp_path: Path, monkeypatch: pytest.MonkeyP
 def go(isolated: Path) -> Callable[[], None]:
     """Lets go on what the puppet worker holds."""
     return (isolated / "go").touch
+
+
+@pytest.fixture
+def light_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs started here find ``support/light/torch``; tests/shared and e2e/test_wire.py examine the real one."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent / "support" / "light"))

@@ -16,6 +16,7 @@ from lofi_daemon.health import answers, neovim
 from lofi_daemon.health.commands import Installation
 
 LOFI = (sys.executable, str(Path(__file__).with_name("puppet_lofi.py")))
+pytestmark = pytest.mark.usefixtures("light_torch")
 
 
 def nvim(folder: Path, first_line: str) -> str:

@@ -8,6 +8,7 @@ import pytest
 from support.editor import E2E, PUPPET
 from support.neovim import ROOT
 
+pytestmark = pytest.mark.usefixtures("light_torch")
 OLD = {"code": -32601, "message": "There is no method “diagnose”.", "data": {"code": "METHOD_NOT_FOUND"}}
 
 

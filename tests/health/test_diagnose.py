@@ -19,6 +19,7 @@ from lofi_daemon.health.apart import examine_apart
 from lofi_daemon.health.circumstances import Circumstances
 
 LOFI = (sys.executable, str(Path(__file__).parents[1] / "cli" / "puppet_lofi.py"))
+pytestmark = pytest.mark.usefixtures("light_torch")
 FREE = re.compile(r"[\d.]+ [kMGT]B free")  # changes while we look
 
 
