@@ -17,12 +17,13 @@ from torch import Generator, Tensor
 from ...errors import LofiError
 from ...model import StageParams
 from ..base import Equipment, RenderContext, Rendering
+from .continuation import end_of
 from .loaded import Loaded
 from .melody import Tune, read_tune
 from .native.build import folder as native_folder
 from .sampling import Sampling, no_number
 from .tokens import generate_codes
-from .windows import STRIDE_SEC, Window, windows
+from .windows import STRIDE_SEC, Window, prompt_frames, windows
 
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # it warns of how the checkpoints were published
 
@@ -98,15 +99,22 @@ class MusicGenEngine:
         frame_rate, longest = loaded.checkpoint.frame_rate, loaded.config.delays.longest
         wanted = round(params.duration_sec * loaded.checkpoint.sample_rate)
         frames = max(1, math.ceil(params.duration_sec * frame_rate - 1e-6))
-        plan = list(windows(frames, frame_rate, context.equipment.options.get("stride_sec", STRIDE_SEC)))
-        total = sum(window.new + longest for window in plan)
+        stride = context.equipment.options.get("stride_sec", STRIDE_SEC)
+        known, overlap = None, (params.overlap_sec or 0) * frame_rate
+        if params.src_audio_id:
+            there = max(overlap, prompt_frames(frame_rate, stride))
+            known = end_of(context.source(params.src_audio_id), loaded.codec, there, overlap).repeat(batch, 1, 1)
+        plan = list(windows(frames - overlap, frame_rate, stride, 0 if known is None else known.shape[2]))
+        total = sum(window.new + longest for window in plan) + (overlap > 0)
         states = loaded.text.states(params.prompt)
         generators = tuple(Generator().manual_seed((int(params.seed) + item) % 2**64) for item in range(batch))
         stream = loaded.codec.stream(batch)
         parts: list[NDArray[np.float32]] = []
         waiting: list[Tensor] = []
         done = ready = made = 0
-        steps = self._codes(loaded, plan, sampling, generators, states, tune, batch, lambda: context.step(done, total))
+        steps = self._codes(
+            loaded, plan, sampling, generators, states, tune, batch, lambda: context.step(done, total), known, overlap
+        )
         with closing(steps):
             for done, codes in enumerate(steps, 1):
                 waiting.append(codes)
@@ -140,8 +148,13 @@ class MusicGenEngine:
         tune: Tune | None,
         batch: int,
         pause: Callable[[], None],
+        known: Tensor | None = None,
+        overlap: int = 0,
     ) -> Steps[Tensor, None, None]:
-        """Codes of all windows, one stream; an item for each step."""
+        """Codes of all windows, one stream; an item for each step.
+
+        ``known`` [batch, codebooks, frames] is what they go on from, and its last ``overlap`` frames come first.
+        """
         config, longest = loaded.config, max(window.prompt + window.new for window in plan)
         positions = config.before(states.shape[1]) + config.delays.positions(longest)
         layers = loaded.layers(batch * (2 if sampling.guided else 1), positions)
@@ -149,7 +162,8 @@ class MusicGenEngine:
         try:
             if not config.melody:
                 layers.text(*loaded.conditions(states, batch, sampling.guided))
-            known: Tensor | None = None
+            if known is not None:
+                yield known[:, :, -overlap:]
             for window in plan:
                 prompt = known[:, :, -window.prompt :] if known is not None else None
                 made = [] if known is None else [known]
