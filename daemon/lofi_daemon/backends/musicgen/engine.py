@@ -18,17 +18,15 @@ from ...errors import LofiError
 from ...model import StageParams
 from ..base import Equipment, RenderContext, Rendering
 from .continuation import end_of
+from .decoding import Decoding
 from .loaded import Loaded
 from .melody import Tune, read_tune
 from .native.build import folder as native_folder
-from .sampling import Sampling, no_number
+from .sampling import Sampling
 from .tokens import generate_codes
 from .windows import STRIDE_SEC, Window, prompt_frames, windows
 
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # it warns of how the checkpoints were published
-
-FIRST_CHUNK_SEC, CHUNK_SEC = 0.5, 1.0
-"""Sound is decoded in such parts: small ones waste work on their surroundings, large ones keep the listener waiting."""
 
 
 def make_engine() -> MusicGenEngine:
@@ -108,27 +106,22 @@ class MusicGenEngine:
         total = sum(window.new + longest for window in plan) + (overlap > 0)
         states = loaded.text.states(params.prompt)
         generators = tuple(Generator().manual_seed((int(params.seed) + item) % 2**64) for item in range(batch))
-        stream = loaded.codec.stream(batch)
         parts: list[NDArray[np.float32]] = []
-        waiting: list[Tensor] = []
-        done = ready = made = 0
-        steps = self._codes(
-            loaded, plan, sampling, generators, states, tune, batch, lambda: context.step(done, total), known, overlap
-        )
-        with closing(steps):
+        done = made = 0
+
+        def pause() -> None:
+            context.step(done, total)
+
+        steps = self._codes(loaded, plan, sampling, generators, states, tune, batch, pause, known, overlap)
+        sound = Decoding(loaded.codec.stream(batch), frame_rate, frames, loaded.cores)
+        with closing(steps), sound:
             for done, codes in enumerate(steps, 1):
-                waiting.append(codes)
-                ready += codes.shape[2]
-                chunk = FIRST_CHUNK_SEC if not parts else CHUNK_SEC
-                if sum(part.shape[2] for part in waiting) >= chunk * frame_rate or ready == frames:
-                    samples = stream.push(torch.cat(waiting, 2), last=ready == frames).clamp_(-1, 1).numpy()
-                    samples, waiting = samples[:, :, : wanted - made], []
-                    if not np.isfinite(samples).all():
-                        raise no_number()
-                    if samples.shape[2]:
-                        parts.append(samples)
-                        made += samples.shape[2]
-                        context.audio(np.ascontiguousarray(samples[0].T), loaded.checkpoint.sample_rate)
+                sound.give(codes)
+                for samples in sound.ready(pause):
+                    samples = samples[:, :, : wanted - made]
+                    parts.append(samples)
+                    made += samples.shape[2]
+                    context.audio(np.ascontiguousarray(samples[0].T), loaded.checkpoint.sample_rate)
                 context.step(done, total)
         whole = np.concatenate(parts, axis=2)
         return [

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...errors import LofiError
 from .checkpoint import Checkpoint, DecoderConfig
-from .crew import Crew
+from .crew import Cores, Crew
 from .decoder import head_weights, layer_weights
 from .precision import Precision
 
@@ -134,16 +134,16 @@ class NativeDecoder:
         weights: Weights,
         sequences: int,
         positions: int,
-        threads: int,
+        cores: Cores,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Room for ``positions`` of each of ``sequences``. Raises MODEL_INFERENCE_FAILED without memory."""
         config = weights.config
-        threads = min(threads, MAX_THREADS)
+        threads = min(cores.total, MAX_THREADS)
         self.precision = weights.precision
         self.rows = int(library.lofi_decoder_max_rows())
         self._library, self._weights = library, weights
-        self._crew, self._clock = Crew(threads), clock
+        self._cores, self._crew, self._clock = cores, Crew(threads), clock
         shape = weights.model.shape
         for name, value in (
             ("precision", PRECISIONS[weights.precision]), ("layers", config.layers), ("hidden", config.hidden),
@@ -173,10 +173,11 @@ class NativeDecoder:
     def forward(self, x: Tensor, first: int) -> Tensor:
         x = x.contiguous()
         count = x.shape[1]
-        hands = self._crew.next() if count == 1 else self._crew.most
+        lent = self._cores.lent
+        hands = self._crew.next(lent) if count == 1 else max(1, self._crew.most - lent)
         began = self._clock()
         code = self._library.lofi_decoder_step(self._handle, x.data_ptr(), first, count, hands, self._logits.data_ptr())
-        if count == 1:
+        if count == 1 and not lent and not self._cores.lent:
             self._crew.tell(hands, self._clock() - began)
         if code:
             raise LofiError("INTERNAL_ERROR", f"The step refused position {first} + {x.shape[1]}.")
