@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from ..errors import LofiError
 from ..model import Track
@@ -22,7 +22,8 @@ MIN_PREFIX = 6
 class Item(Struct, frozen=True):
     """A track as the player needs it. ``duration_sec`` 0 = what the file says; ``lufs`` None = not known.
 
-    ``growth``: it is still being made, and there is no file at ``path`` yet.
+    ``growth``: it is still being made, and there is no file at ``path`` yet. ``continues``: the track that it goes on
+    from, with whose last ``overlap_sec`` it begins.
     """
 
     track_id: str
@@ -31,10 +32,16 @@ class Item(Struct, frozen=True):
     duration_sec: float = 0.0
     lufs: float | None = None
     growth: Growth | None = None
+    continues: str | None = None
+    overlap_sec: float = 0.0
 
 
 def item_of(track: Track) -> Item:
-    return Item(track.id, track.path, track.prompt, track.duration_sec, track.lufs)
+    known = Item(track.id, track.path, track.prompt, track.duration_sec, track.lufs)
+    params = track.params
+    if params.stage_type == "continue" and params.overlap_sec:
+        return structs.replace(known, continues=params.src_audio_id, overlap_sec=float(params.overlap_sec))
+    return known
 
 
 class Playlist:
