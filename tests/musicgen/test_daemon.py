@@ -132,6 +132,21 @@ def test_a_batch_is_tracks_that_their_seeds_make_alone(daemon):
     assert (alone["status"], alone["track_id"]) == ("cached", both[1]["id"])
 
 
+def test_a_track_goes_on_from_another_and_says_so(daemon):
+    first = finished(daemon, generate(daemon, 5, seed=35))["tracks"][0]
+    wish = {"stage_type": "continue", "src_audio_id": first["id"][:8]}
+    (track,) = finished(daemon, generate(daemon, 6, seed=36, **wish))["tracks"]
+    params = track["params"]
+    assert (params["stage_type"], params["src_audio_id"], params["overlap_sec"]) == ("continue", first["id"], 2)
+    assert (track["parent_ids"], track["duration_sec"]) == ([first["id"]], 6)
+    again = {"seed": 36, "stage_type": "continue", "src_audio_id": first["id"]}
+    assert generate(daemon, 6, **again, overlap_sec=2)["status"] == "cached"
+    assert generate(daemon, 6, **again, overlap_sec=1)["track_id"] != track["id"]
+    unknown = {"prompt": "rain", "stage_type": "continue", "src_audio_id": "abcdef01"}
+    error = daemon.error("generate", unknown)["data"]
+    assert (error["code"], error["field"]) == ("INVALID_TRACK_ID", "src_audio_id")
+
+
 def test_a_cancel_ends_it_at_once_and_the_model_stays(daemon):
     job = generate(daemon, 120, seed=40)
     begun(daemon, job)
