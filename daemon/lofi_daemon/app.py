@@ -210,6 +210,7 @@ class App:
             unready=unready,
             music_sec=self.player.music_left_sec,
             say=lambda message: self._notice("warn", message),
+            goes_on=lambda name: name in BACKENDS and "continue" in BACKENDS[name].stage_types,
         )
         return Radio(
             RadioPlayer(self.player),
@@ -308,6 +309,8 @@ class App:
             self.radio.on_started(event.track_id)
         elif isinstance(event, PlaybackEnded) and event.reason == "stopped":
             self.radio.on_stopped()
+        elif isinstance(event, PlaybackEnded) and event.reason == "skipped":
+            self.radio.on_skipped()
         elif isinstance(event, PlaylistChanged):
             self.radio.on_playlist([entry.track_id for entry in event.tracks])
         elif isinstance(event, DevicesChanged):
