@@ -147,6 +147,20 @@ def test_a_track_goes_on_from_another_and_says_so(daemon):
     assert (error["code"], error["field"]) == ("INVALID_TRACK_ID", "src_audio_id")
 
 
+def test_the_radio_goes_on_from_the_track_it_made(daemon):
+    def made():
+        ends = [m["params"]["tracks"][0] for m in daemon.notifications("generation_complete")]
+        return [track for track in ends if track["prompt"] == "radio" and track["backend"] == "musicgen"]
+
+    daemon.result("radio_start", {"prompt": "radio", "backend": "musicgen", "duration_sec": 8})
+    daemon.wait(lambda m: len(made()) >= 3, LONG)
+    first, second, third = made()[:3]
+    assert "src_audio_id" not in first["params"]
+    assert [second["parent_ids"], third["parent_ids"]] == [[first["id"]], [second["id"]]]
+    daemon.result("stop")
+    daemon.wait(lambda m: m.get("method") == "radio_changed" and not m["params"]["active"])
+
+
 def test_a_cancel_ends_it_at_once_and_the_model_stays(daemon):
     job = generate(daemon, 120, seed=40)
     begun(daemon, job)
