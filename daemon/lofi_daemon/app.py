@@ -284,7 +284,10 @@ class App:
 
     async def _play(self, item: Item) -> None:
         try:
-            await self.player.play_item(item)
+            if self.player.goes_on_in(item):
+                await self.player.add([item], next=True)
+            else:
+                await self.player.play_item(item)
         except Exception as error:
             self._notice("warn", f"The track is ready but could not be played: {error}")
 

@@ -147,6 +147,18 @@ def test_a_track_goes_on_from_another_and_says_so(daemon):
     assert (error["code"], error["field"]) == ("INVALID_TRACK_ID", "src_audio_id")
 
 
+def test_what_continues_the_track_that_plays_waits_for_its_end(daemon):
+    first = generate(daemon, 8, seed=37, auto_play=True)
+    daemon.wait(lambda m: m.get("method") == "playback_started" and m["params"]["track_id"] == first["track_id"], LONG)
+    finished(daemon, first)
+    wish = {"stage_type": "continue", "src_audio_id": first["track_id"]}
+    second = generate(daemon, 5, seed=38, auto_play=True, **wish)
+    daemon.wait(lambda m: m.get("method") == "playback_started" and m["params"]["track_id"] == second["track_id"], LONG)
+    ended = [m["params"] for m in daemon.notifications("playback_ended")]
+    assert {"track_id": first["track_id"], "reason": "finished"} in ended
+    daemon.result("stop")
+
+
 def test_the_radio_goes_on_from_the_track_it_made(daemon):
     def made():
         ends = [m["params"]["tracks"][0] for m in daemon.notifications("generation_complete")]

@@ -58,6 +58,10 @@ class Player(Transport):
         """What plays or is paused."""
         return self._now.item if self._now else None
 
+    def goes_on_in(self, item: Item) -> bool:
+        """Whether ``item`` continues what plays or is paused, and so belongs after it."""
+        return self._now is not None and item.continues == self._now.track_id
+
     def upcoming(self) -> Item | None:
         """What follows the track that plays, as things are."""
         return self._playlist.after()

@@ -10,7 +10,7 @@ from typing import Literal
 from msgspec import Struct, structs
 
 from ..errors import LofiError
-from ..model import Track
+from ..model import StageParams, Track
 from .growth import Growth
 
 Loop = Literal["off", "one", "all"]
@@ -37,11 +37,17 @@ class Item(Struct, frozen=True):
 
 
 def item_of(track: Track) -> Item:
-    known = Item(track.id, track.path, track.prompt, track.duration_sec, track.lufs)
-    params = track.params
-    if params.stage_type == "continue" and params.overlap_sec:
-        return structs.replace(known, continues=params.src_audio_id, overlap_sec=float(params.overlap_sec))
-    return known
+    return _joined(Item(track.id, track.path, track.prompt, track.duration_sec, track.lufs), track.params)
+
+
+def item_in_the_making(track_id: str, path: str, params: StageParams, growth: Growth) -> Item:
+    return _joined(Item(track_id, path, params.prompt, params.duration_sec, growth=growth), params)
+
+
+def _joined(item: Item, params: StageParams) -> Item:
+    if params.stage_type != "continue":
+        return item
+    return structs.replace(item, continues=params.src_audio_id, overlap_sec=float(params.overlap_sec or 0))
 
 
 class Playlist:
