@@ -25,6 +25,7 @@
 #include "attention.h"
 #include "model.h"
 #include "products.h"
+#include "sampling.h"
 
 #define API __attribute__((visibility("default")))
 
@@ -279,6 +280,37 @@ API int lofi_decoder_step(Decoder *d, const float *x, int first, int count, int 
     d->crew = crew;
     if (crew > 1) rouse(d);
     run(d, 0);
+    return 0;
+}
+
+/* x [copies, items, hidden]: each item's sum of its codebooks' entries, codes [items, codebooks] of a table [codebooks,
+ * entries, hidden], plus `position` [hidden]. */
+API void lofi_embed(const float *table, const float *position, const int64_t *codes, int items, int codebooks, int entries,
+                    int hidden, int copies, float *x) {
+    for (int item = 0; item < items; item++) {
+        float *sum = x + (size_t)item * hidden;
+        memset(sum, 0, hidden * sizeof(float));
+        for (int k = 0; k < codebooks; k++) {
+            const float *entry = table + ((size_t)k * entries + codes[item * codebooks + k]) * hidden;
+            for (int i = 0; i < hidden; i++) sum[i] += entry[i];
+        }
+        for (int i = 0; i < hidden; i++) sum[i] += position[i];
+    }
+    const size_t size = (size_t)items * hidden;
+    for (int copy = 1; copy < copies; copy++) memcpy(x + copy * size, x, size * sizeof(float));
+}
+
+/* Tokens [items, codebooks] from the logits of a step: of `guided` ones the conditional half comes first. noise [items *
+ * codebooks, vocab]: see pick. Returns 0, or -1 if a logit is no number. */
+API int lofi_sample(const float *logits, int items, int codebooks, int vocab, int guided, float guidance, float temperature,
+                    int top_k, const float *noise, float *scores, int64_t *tokens) {
+    for (int row = 0; row < items * codebooks; row++) {
+        const float *seen = logits + (size_t)row * vocab;
+        const float *unseen = guided ? seen + (size_t)items * codebooks * vocab : NULL;
+        const float *drawn = noise ? noise + (size_t)row * vocab : NULL;
+        tokens[row] = pick(seen, unseen, guidance, temperature, top_k, drawn, vocab, scores);
+        if (tokens[row] < 0) return -1;
+    }
     return 0;
 }
 
