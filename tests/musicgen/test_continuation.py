@@ -51,6 +51,16 @@ def test_one_channel_becomes_two_and_two_become_one(lab, mono, stereo):
     assert lab.torch.equal(both[:, 0::2], both[:, 1::2])
 
 
+def test_the_encoder_can_be_stopped(lab, mono):
+    from lofi_daemon.backends.musicgen.encoder import encode
+
+    def stop():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        encode(codec(lab, mono), np.zeros((RATE, 1), np.float32), stop)
+
+
 def test_windows_go_on_from_what_is_known():
     from lofi_daemon.backends.musicgen.windows import Window, windows
 

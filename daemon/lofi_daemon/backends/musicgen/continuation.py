@@ -1,4 +1,4 @@
-"""Going on from a track of the library: its end as codes, which the first window has as its prompt.
+"""Going on from a track of the library: its end, whose codes the first window has as its prompt.
 
 The new track begins with the last seconds of the other one, as the codec gives them back, so that a player can cross
 from one into the other while both play the same music.
@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from ...audio.sources import read_tail
 from ...errors import LofiError
 from .codec import Codec
-from .encoder import encode
 
 
-def end_of(path: Path, codec: Codec, frames: int, least: int) -> Tensor:
-    """Codes [1, codebooks, n] of the last ``frames`` of ``path``, or of as many as it has: ``least`` at least.
+def read_end(path: Path, codec: Codec, frames: int, least: int) -> NDArray[np.float32]:
+    """The last ``frames`` of ``codec`` in ``path``, or as many as there are, but ``least``: [samples, channels].
 
     The last one ends with the file's last sample. Raises INVALID_TRACK_ID and UNSUPPORTED, the latter also for a
     track that is too short.
@@ -31,4 +31,4 @@ def end_of(path: Path, codec: Codec, frames: int, least: int) -> Tensor:
             f"{least * codec.hop / codec.sample_rate:g} are needed; name a longer one, or a smaller overlap_sec.",
             path=str(path),
         )
-    return encode(codec, audio[-whole * codec.hop :])
+    return audio[-whole * codec.hop :]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,16 +13,21 @@ from torch import Tensor
 from .codec import Codec
 
 
-def encode(codec: Codec, audio: NDArray[np.float32]) -> Tensor:
+def encode(codec: Codec, audio: NDArray[np.float32], pause: Callable[[], None] = lambda: None) -> Tensor:
     """``audio`` [samples, channels] at the codec's rate → codes [1, codebooks, frames], a last frame perhaps in part.
+
+    It can take seconds; ``pause``, called in between, may raise.
 
     Two channels become one for a model that has one, and one becomes two; stereo codes interleave left and right.
     """
     sides = 2 if codec.stereo else 1
     if audio.shape[1] != sides:
         audio = np.repeat(audio.mean(1, keepdims=True), sides, 1)
-    rows = torch.from_numpy(np.ascontiguousarray(audio.T))[:, None].to(codec.device)  # a side is an item of its own
     model: Any = codec.model
     with torch.no_grad():
-        codes: Tensor = model.encode(rows, return_dict=True).audio_codes[0]
-    return codes.permute(1, 0, 2).reshape(1, -1, codes.shape[2]).cpu()
+        x = torch.from_numpy(np.ascontiguousarray(audio.T))[:, None].to(codec.device)  # a side is an item of its own
+        for layer in model.encoder.layers:
+            x = layer(x)
+            pause()
+        codes: Tensor = model.quantizer.encode(x, model.config.target_bandwidths[0])  # [codebooks, sides, frames]
+    return codes.reshape(1, -1, codes.shape[2]).cpu()

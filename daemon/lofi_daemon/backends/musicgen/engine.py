@@ -17,8 +17,9 @@ from torch import Generator, Tensor
 from ...errors import LofiError
 from ...model import StageParams
 from ..base import Equipment, RenderContext, Rendering
-from .continuation import end_of
+from .continuation import read_end
 from .decoding import Decoding
+from .encoder import encode
 from .loaded import Loaded
 from .melody import Tune, read_tune
 from .native.build import folder as native_folder
@@ -98,11 +99,12 @@ class MusicGenEngine:
         wanted = round(params.duration_sec * loaded.checkpoint.sample_rate)
         frames = max(1, math.ceil(params.duration_sec * frame_rate - 1e-6))
         stride = context.equipment.options.get("stride_sec", STRIDE_SEC)
-        known, overlap = None, (params.overlap_sec or 0) * frame_rate
+        end, there, overlap = None, 0, (params.overlap_sec or 0) * frame_rate
         if params.src_audio_id:
-            there = max(overlap, prompt_frames(frame_rate, stride))
-            known = end_of(context.source(params.src_audio_id), loaded.codec, there, overlap).repeat(batch, 1, 1)
-        plan = list(windows(frames - overlap, frame_rate, stride, 0 if known is None else known.shape[2]))
+            wished = max(overlap, prompt_frames(frame_rate, stride))
+            end = read_end(context.source(params.src_audio_id), loaded.codec, wished, overlap)
+            there = len(end) // loaded.codec.hop
+        plan = list(windows(frames - overlap, frame_rate, stride, there))
         total = sum(window.new + longest for window in plan) + (overlap > 0)
         states = loaded.text.states(params.prompt)
         generators = tuple(Generator().manual_seed((int(params.seed) + item) % 2**64) for item in range(batch))
@@ -112,6 +114,7 @@ class MusicGenEngine:
         def pause() -> None:
             context.step(done, total)
 
+        known = None if end is None else encode(loaded.codec, end, pause).repeat(batch, 1, 1)
         steps = self._codes(loaded, plan, sampling, generators, states, tune, batch, pause, known, overlap)
         sound = Decoding(loaded.codec.stream(batch), frame_rate, frames, loaded.cores)
         with closing(steps), sound:
