@@ -210,7 +210,7 @@ class App:
             unready=unready,
             music_sec=self.player.music_left_sec,
             say=lambda message: self._notice("warn", message),
-            goes_on=lambda name: name in BACKENDS and "continue" in BACKENDS[name].stage_types,
+            can_continue=lambda name: name in BACKENDS and "continue" in BACKENDS[name].stage_types,
         )
         return Radio(
             RadioPlayer(self.player),

@@ -9,7 +9,7 @@ from support.radio_stage import library_track, on_stage, until
 from lofi_daemon.radio.piece import LONGEST, Piece
 from lofi_daemon.radio.strategies import Mood
 
-ENDLESS = {"goes_on": ("neural",)}
+ENDLESS = {"continuing": ("neural",)}
 
 
 def sources(stage):

@@ -213,7 +213,7 @@ class Player:
 
 
 class Stage:
-    def __init__(self, speed=None, tracks=(), strategy="same_prompt", duration_sec=180.0, seed=1, goes_on=()):
+    def __init__(self, speed=None, tracks=(), strategy="same_prompt", duration_sec=180.0, seed=1, continuing=()):
         self.worker = Worker({"synth": 0.02, "neural": 0.5} | (speed or {}))
         self.library = Library(tracks)
         self.player = Player()
@@ -227,7 +227,7 @@ class Stage:
             takes=lambda backend: frozenset({"bpm", "keyscale"} if backend == "synth" else ()),
             unready=self.unready.get,
             music_sec=lambda: self.player.left_sec + sum(t.duration_sec for t in self.player.upcoming),
-            say=lambda message: self.notices.append(message), goes_on=goes_on.__contains__,
+            say=lambda message: self.notices.append(message), can_continue=continuing.__contains__,
         )  # fmt: skip
         self.radio = Radio(
             self.player, Shelf(self.library.page, self.chance), self.maker, tuple(presets.shipped().values()),

@@ -69,7 +69,7 @@ class Making:
 class Maker:
     """``takes(backend)`` names the fields a backend knows, ``unready(backend)`` says why it cannot work now
     (None = it can), ``music_sec()`` how much music there is before silence. ``say`` hears what the user should know.
-    ``goes_on(backend)``: whether it can go on from a track.
+    ``can_continue(backend)``: whether it goes on from tracks.
 
     ``made`` collects finished tracks until the radio fetches them.
     """
@@ -84,7 +84,7 @@ class Maker:
         unready: Callable[[str], str | None],
         music_sec: Callable[[], float],
         say: Callable[[str], None],
-        goes_on: Callable[[str], bool] = lambda backend: False,
+        can_continue: Callable[[str], bool] = lambda backend: False,
     ) -> None:
         self._generate = generate
         self._line = line
@@ -102,7 +102,7 @@ class Maker:
         self._retry_at = 0.0
         self._told: set[str] = set()
         self.speeds = Speeds()
-        self.piece = Piece(goes_on)
+        self.piece = Piece(can_continue)
         self.current: Making | None = None
         self.made: list[tuple[Making, Track]] = []
         self.message: str | None = None
@@ -195,9 +195,8 @@ class Maker:
             self.made.append((making, event.tracks[0]))
         elif isinstance(event, JobFailed):
             self.current = None
-            self.piece.end()
             if making.source and event.name in SOURCE_LOST:
-                making.source, self._again = None, making
+                self._begin_anew(making)
             else:
                 self._fail(event.message)
         elif isinstance(event, JobCancelled):
@@ -228,8 +227,7 @@ class Maker:
             if self.current is making:
                 self.current = None
             if making.source and error.field == "src_audio_id":  # evicted or deleted
-                self.piece.end()
-                making.source, self._again = None, making
+                self._begin_anew(making)
             elif error.name == "QUEUE_FULL":
                 self._retry_at = self._clock() + FULL_RETRY_SEC
             else:
@@ -241,7 +239,12 @@ class Maker:
             self._line.cancel(accepted.job)  # dropped while we asked
         return True
 
+    def _begin_anew(self, making: Making) -> None:
+        self.piece.end()
+        making.source, self._again = None, making
+
     def _fail(self, message: str) -> None:
+        self.piece.end()  # perhaps it fails because of what it goes on from
         self._failures += 1
         self._retry_at = self._clock() + min(MAX_BACKOFF_SEC, 2.0 ** (self._failures - 1))
         if self._failures < FAILURES_TO_STEP_DOWN:
