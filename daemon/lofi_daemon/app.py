@@ -210,6 +210,7 @@ class App:
             unready=unready,
             music_sec=self.player.music_left_sec,
             say=lambda message: self._notice("warn", message),
+            can_continue=lambda name: name in BACKENDS and "continue" in BACKENDS[name].stage_types,
         )
         return Radio(
             RadioPlayer(self.player),
@@ -283,7 +284,10 @@ class App:
 
     async def _play(self, item: Item) -> None:
         try:
-            await self.player.play_item(item)
+            if self.player.goes_on_in(item):
+                await self.player.add([item], next=True)
+            else:
+                await self.player.play_item(item)
         except Exception as error:
             self._notice("warn", f"The track is ready but could not be played: {error}")
 
@@ -308,6 +312,8 @@ class App:
             self.radio.on_started(event.track_id)
         elif isinstance(event, PlaybackEnded) and event.reason == "stopped":
             self.radio.on_stopped()
+        elif isinstance(event, PlaybackEnded) and event.reason == "skipped":
+            self.radio.on_skipped()
         elif isinstance(event, PlaylistChanged):
             self.radio.on_playlist([entry.track_id for entry in event.tracks])
         elif isinstance(event, DevicesChanged):

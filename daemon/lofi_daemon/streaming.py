@@ -11,7 +11,7 @@ from .jobs.job import Job, JobCancelled, JobCompleted, JobEvent, JobFailed, JobS
 from .player.events import EndReason
 from .player.growth import Growth
 from .player.player import Player
-from .player.playlist import Item, item_of
+from .player.playlist import Item, item_in_the_making, item_of
 
 _log = logging.getLogger(__name__)
 
@@ -52,9 +52,10 @@ class Streaming:
             return
         growth.grown(event.frames, self._clock())
         if job.auto_play and not self._begun and not job.cancelling and growth.is_safe_from(0.0) and self._may_start():
-            self._begun = True
-            params = job.params
-            self._spawn(self._play(Item(job.track_id, event.path, params.prompt, params.duration_sec, growth=growth)))
+            item = item_in_the_making(job.track_id, event.path, job.params, growth)
+            if not self._player.goes_on_in(item):  # else it has time until that ends
+                self._begun = True
+                self._spawn(self._play(item))
 
     def _on_end(self, event: JobCompleted | JobFailed | JobCancelled) -> bool:
         growth, begun = self._growth, self._begun

@@ -82,6 +82,27 @@ M.schema = {
     doc = "Track whose melody is followed, for MusicGen's melody models: its id, or its beginning.",
   },
   {
+    name = "stage_type",
+    alias = { "stage" },
+    type = "string",
+    doc = "generate, or continue, which goes on from the track `source`, for MusicGen.",
+    suggest = { "generate", "continue" },
+  },
+  {
+    name = "src_audio_id",
+    alias = { "source" },
+    type = "string",
+    doc = "Track to go on from: its id, or its beginning.",
+  },
+  {
+    name = "overlap_sec",
+    alias = { "overlap" },
+    type = "integer",
+    min = 1,
+    max = 4,
+    doc = "Seconds of that track which the new one begins with, 2 if left out.",
+  },
+  {
     name = "priority",
     type = "string",
     enum = { "high", "normal", "low" },

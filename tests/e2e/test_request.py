@@ -146,7 +146,8 @@ def test_tracks_heard_of_complete_newest_first(shared):
       state.remember(('ab'):rep(32), 'two')
     """)
     assert complete(shared, "LofiPlay a") == ["abababababab", "aaaaaaaaaaaa"]
-    assert complete(shared, "LofiGenerate rain melody=ab") == ["melody=abababababab"]
+    for option in ("melody", "source"):
+        assert complete(shared, f"LofiGenerate rain {option}=ab") == [f"{option}=abababababab"]
 
 
 def test_one_option_under_two_names_is_refused_in_lua_too(shared):

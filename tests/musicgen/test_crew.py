@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from lofi_daemon.backends.musicgen.crew import TRIAL_STEPS, TRUST_STEPS, Crew
+from lofi_daemon.backends.musicgen.crew import TRIAL_STEPS, TRUST_STEPS, Cores, Crew
 
 
 def run(crew, steps, seconds):
@@ -64,3 +64,18 @@ def test_it_follows_when_somebody_else_takes_a_core_and_when_they_give_it_back()
 def test_trials_cost_little():
     proposed = run(Crew(2), 3000, lambda threads, step: 1 / threads)
     assert proposed.count(1) / len(proposed) < 0.05
+
+
+def test_cores_that_are_lent_are_left_alone_and_one_always_steps():
+    crew = Crew(4)
+    assert settled(crew, lambda threads, step: 1 / threads) == 4
+    assert [crew.next(lent) for lent in (0, 1, 3, 4)] == [4, 3, 1, 1]
+
+
+@pytest.mark.parametrize(("total", "lent"), [(1, 1), (2, 1), (4, 1), (16, 4)])
+def test_a_quarter_of_the_cores_is_lent_and_given_back_whatever_happens(total, lent):
+    cores = Cores(total)
+    with pytest.raises(KeyError), cores.borrowed() as count:
+        assert (count, cores.lent) == (lent, lent)
+        raise KeyError
+    assert cores.lent == 0

@@ -135,6 +135,47 @@ def test_a_batch_is_tracks_that_their_seeds_make_alone(daemon):
     assert (alone["status"], alone["track_id"]) == ("cached", both[1]["id"])
 
 
+def test_a_track_goes_on_from_another_and_says_so(daemon):
+    first = finished(daemon, generate(daemon, 5, seed=35))["tracks"][0]
+    wish = {"stage_type": "continue", "src_audio_id": first["id"][:8]}
+    (track,) = finished(daemon, generate(daemon, 6, seed=36, **wish))["tracks"]
+    params = track["params"]
+    assert (params["stage_type"], params["src_audio_id"], params["overlap_sec"]) == ("continue", first["id"], 2)
+    assert (track["parent_ids"], track["duration_sec"]) == ([first["id"]], 6)
+    again = {"seed": 36, "stage_type": "continue", "src_audio_id": first["id"]}
+    assert generate(daemon, 6, **again, overlap_sec=2)["status"] == "cached"
+    assert generate(daemon, 6, **again, overlap_sec=1)["track_id"] != track["id"]
+    unknown = {"prompt": "rain", "stage_type": "continue", "src_audio_id": "abcdef01"}
+    error = daemon.error("generate", unknown)["data"]
+    assert (error["code"], error["field"]) == ("INVALID_TRACK_ID", "src_audio_id")
+
+
+def test_what_continues_the_track_that_plays_waits_for_its_end(daemon):
+    first = generate(daemon, 8, seed=37, auto_play=True)
+    daemon.wait(lambda m: m.get("method") == "playback_started" and m["params"]["track_id"] == first["track_id"], LONG)
+    finished(daemon, first)
+    wish = {"stage_type": "continue", "src_audio_id": first["track_id"]}
+    second = generate(daemon, 5, seed=38, auto_play=True, **wish)
+    daemon.wait(lambda m: m.get("method") == "playback_started" and m["params"]["track_id"] == second["track_id"], LONG)
+    ended = [m["params"] for m in daemon.notifications("playback_ended")]
+    assert {"track_id": first["track_id"], "reason": "finished"} in ended
+    daemon.result("stop")
+
+
+def test_the_radio_goes_on_from_the_track_it_made(daemon):
+    def made():
+        ends = [m["params"]["tracks"][0] for m in daemon.notifications("generation_complete")]
+        return [track for track in ends if track["prompt"] == "radio" and track["backend"] == "musicgen"]
+
+    daemon.result("radio_start", {"prompt": "radio", "backend": "musicgen", "duration_sec": 8})
+    daemon.wait(lambda m: len(made()) >= 3, LONG)
+    first, second, third = made()[:3]
+    assert "src_audio_id" not in first["params"]
+    assert [second["parent_ids"], third["parent_ids"]] == [[first["id"]], [second["id"]]]
+    daemon.result("stop")
+    daemon.wait(lambda m: m.get("method") == "radio_changed" and not m["params"]["active"])
+
+
 def test_a_cancel_ends_it_at_once_and_the_model_stays(daemon, brake):
     with brake.on():
         job = generate(daemon, 120, seed=40)

@@ -127,6 +127,17 @@ def test_auto_takes_it_and_what_is_missing_or_damaged_is_a_sentence(open_editor,
     assert heard(editor, "LofiDone")[0]["backend"] == "musicgen"
     assert sum(notice.startswith("MusicGen makes the music") for notice in notices(editor)) == 1
 
+    first = heard(editor, "LofiDone")[0]["track_id"]
+    editor.command(f"LofiGenerate rain stage=continue source={first[:8]} duration=5 seed=1 guidance_scale=1")
+    track = wait_for_event(editor, "LofiDone", 3)[2]["tracks"][0]
+    assert (track["params"]["src_audio_id"], track["parent_ids"]) == (first, [first])
+    assert f"stage=continue source={first} overlap=2" in editor.lua(
+        "return require('lofi.library.again').line(...)", track
+    )
+    editor.lua("require('lofi.library.again').vary(...)", track)
+    other = wait_for_event(editor, "LofiDone", 4)[3]["tracks"][0]
+    assert other["params"]["src_audio_id"] == first and other["seed"] != 1
+
     editor.command("LofiBackends")
     editor.wait(lambda: line_with(editor, "MusicGen"))
     editor.type("q")
@@ -145,7 +156,7 @@ def test_auto_takes_it_and_what_is_missing_or_damaged_is_a_sentence(open_editor,
     assert "lofi download musicgen" in problem["message"]
     editor.wait(lambda: "This MusicGen model is damaged" in editor.last_line())
     editor.command("LofiGenerate rain duration=5 seed=3 backend=synth")
-    wait_for_event(editor, "LofiDone", 3)
+    wait_for_event(editor, "LofiDone", 5)
     assert_calm(editor)
 
 
@@ -155,5 +166,13 @@ def test_the_selftest_of_random_weights_finds_all_but_music(cached):
     findings = json.loads(done.stdout)["findings"]
     assert done.returncode == 0, findings
     text = "\n".join(finding["text"] for finding in findings)
-    for said in ("loads in", "int8 on cpu", "logits differ", "sound in parts", "5 s of music", "spectral flatness"):
+    for said in (
+        "loads in",
+        "int8 on cpu",
+        "logits differ",
+        "sound in parts",
+        "5 s of music",
+        "spectral flatness",
+        "a continuation",
+    ):
         assert said in text

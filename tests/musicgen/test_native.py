@@ -203,3 +203,56 @@ def test_a_folder_that_cannot_be_written_is_a_reason_too(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(build.CannotBuildError, match="could not be compiled"):
         build.load(tmp_path / "file" / "native")
+
+
+# ── what stands around the step ──
+
+
+@pytest.mark.parametrize("kind", ["library", "portable"])
+@pytest.mark.parametrize("vocabulary", [64, 70, 2048])
+@pytest.mark.parametrize("guided", [True, False])
+def test_the_draws_in_c_are_torchs(request, lab, kind, vocabulary, guided):
+    """Of any shape, with ties among the scores, with one generator for all and one for each."""
+    from lofi_daemon.backends.musicgen.native_sampling import Sampler
+
+    torch, library = lab.torch, request.getfixturevalue(kind)
+    for seed, (top_k, temperature) in enumerate([(50, 1.0), (0, 0.7), (1, 1.3), (5000, 1.0), (7, 0.1)]):
+        sampling = lab.Sampling(guidance_scale=3.0 if guided else 1.0, top_k=top_k, temperature=temperature)
+        logits = torch.randn(6 if guided else 3, 4, vocabulary, generator=torch.Generator().manual_seed(seed)) * 3
+        logits[:, 0] = logits[:, 0].round()
+        for count in (1, 3):
+            ours, theirs = (Sampler(one, sampling, seeds(torch, count), 3, 4, vocabulary) for one in (library, None))
+            for _ in range(5):
+                assert torch.equal(ours(logits), theirs(logits)), (top_k, temperature, count)
+
+
+def seeds(torch, count):
+    return tuple(torch.Generator().manual_seed(9 + i) for i in range(count))
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("do_sample", [True, False])
+def test_no_token_is_drawn_from_what_is_no_number(lab, library, do_sample, wrong):
+    from lofi_daemon.backends.musicgen.native_sampling import Sampler
+
+    torch = lab.torch
+    for one in (library, None):
+        logits = torch.zeros(2, 4, 64)
+        logits[1, 3, 63] = wrong
+        with pytest.raises(Exception, match="NaN") as refused:
+            Sampler(one, lab.Sampling(do_sample=do_sample), seeds(torch, 1), 1, 4, 64)(logits)
+        assert refused.value.name == "MODEL_INFERENCE_FAILED"
+
+
+@pytest.mark.parametrize("kind", ["mono", "stereo"])
+def test_the_embedding_of_a_position_in_c_is_torchs(request, lab, library, kind):
+    from lofi_daemon.backends.musicgen.decoder import Embeddings
+
+    torch, checkpoint = lab.torch, request.getfixturevalue(kind).checkpoint
+    embeddings = Embeddings(checkpoint)
+    shape = (3, checkpoint.decoder.codebooks)
+    column = torch.randint(0, lab.VOCABULARY + 1, shape, generator=torch.Generator().manual_seed(4))
+    for copies in (1, 2):
+        ours, theirs = (embeddings.one(one, column, 1234, copies) for one in (library, None))
+        assert ours.shape == (3 * copies, 1, 96)
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-6)

@@ -352,3 +352,85 @@ def test_a_volume_set_at_a_join_goes_on_in_the_next_track():
     heard = table.render(4800)
     assert np.abs(np.diff(heard[:, 0])).max() < 0.5 / 1440 * 1.01
     assert not heard[1440:].any()
+
+
+# ── music that goes on from what plays ──
+
+
+def split(whole, at, shared):
+    """``whole`` as a track that ends at frame ``at`` and one that goes on from it, with that much of it first."""
+    return whole[:at], whole[at - shared :]
+
+
+def level_db(heard, window=RATE // 10):
+    power = (heard[: len(heard) // window * window] ** 2).reshape(-1, window * 2).mean(axis=1)
+    return 10 * np.log10(power)
+
+
+@pytest.mark.parametrize("block", [480, 441])
+def test_music_that_goes_on_is_heard_as_if_it_had_never_been_cut(block):
+    whole = noise(2.0)
+    one, two = split(whole, 40_011, OVERLAP)
+    table = Table()
+    voices = [Voice(Frames(one), FADE), Voice(Frames(two), FADE)]
+    table.mixer.start(voices[0])
+    table.mixer.follow(voices[1], OVERLAP, shared=True)
+    heard = table.render(90_000, block)
+    np.testing.assert_allclose(heard[FADE:], whole[FADE:90_000], atol=1e-6)
+    assert table.silent == voices[:1] and table.begun == voices[1:]
+
+
+def test_its_loudness_glides_over_from_one_tracks_to_the_others():
+    one, two = split(sine(2.0), 48_000, OVERLAP)
+    table = Table()
+    table.mixer.start(Voice(Frames(one), FADE, trim=0.8))
+    table.mixer.follow(Voice(Frames(two), FADE, trim=0.4), OVERLAP, shared=True)
+    heard = table.render(84_000)
+    assert largest_step(heard) < click_threshold()
+    levels = level_db(heard[FADE:])
+    assert levels[0] - levels[-1] == pytest.approx(20 * np.log10(2), abs=0.1)
+    assert (np.diff(levels) < 0.05).all(), "down and never up again"
+    assert np.abs(np.diff(levels)).max() < 3
+
+
+@pytest.mark.parametrize("left", [OVERLAP - 1, OVERLAP // 3, FADE, 10])
+def test_what_is_ready_late_leaves_out_what_was_heard_already(left):
+    whole = noise(2.0)
+    one, two = split(whole, 40_000, OVERLAP)
+    table = Table()
+    table.play(one)
+    parts = [table.render(40_000 - left)]
+    late = Voice(Frames(two), FADE)
+    table.mixer.follow(late, OVERLAP, shared=True)
+    parts.append(table.render(30_000))
+    heard = np.concatenate(parts)
+    undisturbed = 40_000 - FADE if left < FADE else 40_000 - left  # its last fade out had begun
+    np.testing.assert_allclose(heard[FADE:undisturbed], whole[FADE:undisturbed], atol=1e-6)
+    np.testing.assert_allclose(heard[40_000 + FADE :], whole[40_000 + FADE : len(heard)], atol=1e-6)
+    assert late.position == OVERLAP - left + 30_000, "counted in the track, not in what was heard of it"
+
+
+def test_what_is_ready_after_the_end_begins_where_that_was():
+    whole = noise(2.0)
+    one, two = split(whole, 14_400, OVERLAP)
+    table = Table()
+    table.play(one)
+    table.render(24_000)
+    table.mixer.follow(Voice(Frames(two), FADE), OVERLAP, shared=True)
+    np.testing.assert_array_equal(table.render(9600)[FADE:], whole[14_400 + FADE : 24_000])
+
+
+def test_a_pause_around_such_a_join_loses_nothing():
+    whole = noise(2.0)
+    one, two = split(whole, 40_000, OVERLAP)
+    for before_end in (OVERLAP + FADE // 2, OVERLAP // 2):
+        table = Table()
+        table.mixer.start(Voice(Frames(one), FADE))
+        table.mixer.follow(Voice(Frames(two), FADE), OVERLAP, shared=True)
+        at = 40_000 - before_end
+        table.render(at)
+        table.mixer.pause()
+        table.render(4800)
+        table.mixer.resume()
+        heard = table.render(30_000)
+        np.testing.assert_allclose(heard[FADE:], whole[at + 2 * FADE :][: len(heard) - FADE], atol=1e-6)

@@ -8,6 +8,8 @@ from lofi_daemon.errors import LofiError
 from lofi_daemon.stages.request import STAGE_FIELDS, GenerateRequest, StageRequest, convert_error
 from lofi_daemon.stages.resolve import resolve
 
+GOING_ON = {"stage_type": "continue", "backend": "musicgen", "src_audio_id": "abcdef"}
+
 
 def make(**fields):
     fields.setdefault("prompt", "rainy night")
@@ -28,6 +30,12 @@ def test_a_prompt_is_enough():
 
 def test_equal_after_defaults_are_equal():
     assert make().params == make(backend="synth", duration_sec=30, seed=42, instrumental=True).params
+
+
+def test_only_a_continuation_overlaps_two_seconds_unless_told():
+    assert make(backend="musicgen").params.overlap_sec is None
+    assert (make(**GOING_ON).params.overlap_sec, make(**GOING_ON, overlap_sec=4).params.overlap_sec) == (2, 4)
+    assert make(**GOING_ON, model="melody").params.model == "melody", "which does without a melody"
 
 
 def test_surrounding_blanks_of_a_prompt_do_not_count():
@@ -74,6 +82,13 @@ def test_keyscale_and_time_signature_get_their_one_form():
         ({"model": "huge", "backend": "musicgen"}, "INVALID_PARAMS", "model"),
         ({"stage_type": "cover"}, "INVALID_STAGE", "stage_type"),
         ({"stage_type": "dance"}, "INVALID_STAGE", "stage_type"),
+        ({"stage_type": "continue"}, "INVALID_STAGE", "stage_type"),
+        ({"stage_type": "continue", "backend": "musicgen"}, "INVALID_PARAMS", "src_audio_id"),
+        ({"src_audio_id": "abcdef", "backend": "musicgen"}, "INVALID_PARAMS", "src_audio_id"),
+        ({"overlap_sec": 2, "backend": "musicgen"}, "INVALID_PARAMS", "overlap_sec"),
+        (GOING_ON | {"overlap_sec": 5}, "INVALID_PARAMS", "overlap_sec"),
+        (GOING_ON | {"overlap_sec": 0}, "INVALID_PARAMS", "overlap_sec"),
+        (GOING_ON | {"model": "melody", "reference_audio_id": "abcdef"}, "INVALID_PARAMS", "reference_audio_id"),
     ],
 )
 def test_each_bad_field_gets_its_named_error(fields, name, field):

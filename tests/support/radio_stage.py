@@ -34,8 +34,8 @@ def make_track(track_id, params, duration_sec=None):
     )  # fmt: skip
 
 
-def library_track(name, seconds=120.0, prompt=None):
-    params = StageParams(backend="synth", prompt=prompt or name, duration_sec=seconds, seed=1)
+def library_track(name, seconds=120.0, prompt=None, backend="synth"):
+    params = StageParams(backend=backend, prompt=prompt or name, duration_sec=seconds, seed=1)
     return make_track(hashlib.sha256(name.encode()).hexdigest(), params)
 
 
@@ -56,10 +56,12 @@ class Library:
 
 
 class Worker:
-    """Takes ``speed[backend]`` seconds for a second of audio; fails while ``failing`` names the backend."""
+    """Takes ``speed[backend]`` seconds for a second of audio; fails while ``failing`` names the backend or
+    ``lost`` the track to go on from."""
 
     def __init__(self, speed):
         self.speed, self.failing, self.jobs, self.ran = speed, set(), None, []
+        self.lost = set()
         self._task = None
 
     async def send(self, message):
@@ -73,6 +75,9 @@ class Worker:
         self.jobs.on_message(Started(run.job_id, "cpu"))
         if params.backend in self.failing:
             self.jobs.on_message(Failed(run.job_id, "MODEL_INFERENCE_FAILED", "No more memory."))
+            return
+        if params.src_audio_id in self.lost:
+            self.jobs.on_message(Failed(run.job_id, "UNSUPPORTED", "Its file is damaged."))
             return
         await asyncio.sleep(self.speed[params.backend] * params.duration_sec)
         self.jobs.on_message(Done(run.job_id, tuple(make_track(i, params) for i in run.track_ids[0])))
@@ -208,7 +213,7 @@ class Player:
 
 
 class Stage:
-    def __init__(self, speed=None, tracks=(), strategy="same_prompt", duration_sec=180.0, seed=1):
+    def __init__(self, speed=None, tracks=(), strategy="same_prompt", duration_sec=180.0, seed=1, continuing=()):
         self.worker = Worker({"synth": 0.02, "neural": 0.5} | (speed or {}))
         self.library = Library(tracks)
         self.player = Player()
@@ -222,7 +227,7 @@ class Stage:
             takes=lambda backend: frozenset({"bpm", "keyscale"} if backend == "synth" else ()),
             unready=self.unready.get,
             music_sec=lambda: self.player.left_sec + sum(t.duration_sec for t in self.player.upcoming),
-            say=lambda message: self.notices.append(message),
+            say=lambda message: self.notices.append(message), can_continue=continuing.__contains__,
         )  # fmt: skip
         self.radio = Radio(
             self.player, Shelf(self.library.page, self.chance), self.maker, tuple(presets.shipped().values()),
@@ -248,9 +253,15 @@ class Stage:
     async def generate(self, request, priority, job_id, auto_play=False):
         await asyncio.sleep(0.001)
         self.refuse_if_full()
+        source, more = request.src_audio_id, {}
+        if source:
+            if all(track.id != source for track in self.library.tracks):
+                raise LofiError("INVALID_TRACK_ID", "There is no such track.", field="src_audio_id")
+            more = {"stage_type": request.stage_type, "src_audio_id": source, "overlap_sec": 2}
         params = StageParams(
             backend=request.backend, prompt=request.prompt, duration_sec=request.duration_sec,
             seed=request.seed or self.chance.randrange(2**53), bpm=request.bpm, keyscale=request.keyscale,
+            **more,
         )  # fmt: skip
         digest = hashlib.sha256(repr(params).encode()).hexdigest()
         self.asked += 1

@@ -26,6 +26,7 @@ from transformers import (
 
 from lofi_daemon.backends.base import Equipment
 from lofi_daemon.backends.musicgen.checkpoint import Checkpoint, open_checkpoint
+from lofi_daemon.backends.musicgen.crew import Cores
 from lofi_daemon.backends.musicgen.decoder import Embeddings, Layers, Text
 from lofi_daemon.backends.musicgen.native_decoder import NativeDecoder, Weights
 from lofi_daemon.backends.musicgen.sampling import Sampling
@@ -166,7 +167,7 @@ def layers(
     """The C step's, or torch's where ``library`` is None."""
     if library is None:
         return TorchDecoder(TorchWeights(tiny.checkpoint, precision, torch.device("cpu")), sequences, positions)
-    return NativeDecoder(library, Weights(library, tiny.checkpoint, precision), sequences, positions, threads)
+    return NativeDecoder(library, Weights(library, tiny.checkpoint, precision), sequences, positions, Cores(threads))
 
 
 def text_of(tiny: Tiny, batch: int, guided: bool) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

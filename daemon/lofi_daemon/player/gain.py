@@ -60,10 +60,11 @@ class Fade:
 
 
 class Crossfade:
-    """A voice's part in equal-power crossfades: full, until it is told to rise or fall.
+    """A voice's part in crossfades: full, until it is told to rise or fall.
 
     Rising is sin, falling cos of π/2 · p/length at step p, so two uncorrelated tracks that cross keep their power.
-    A fall starts from the gain of that moment, so a track that is left half-way in keeps the power even too.
+    ``shared``: the two play the same music, whose samples and not their power add up; it rises and falls on a straight
+    line. A fall starts from the gain of that moment, so a track that is left half-way in keeps the power even too.
     """
 
     def __init__(self) -> None:
@@ -71,6 +72,7 @@ class Crossfade:
         self._length = 0
         self._step = 0
         self._falls = False
+        self._shared = False
 
     @property
     def silent(self) -> bool:
@@ -86,12 +88,12 @@ class Crossfade:
     def falls(self) -> bool:
         return self._falls
 
-    def rise(self, length: int) -> None:
-        self._length, self._step = length, 0
+    def rise(self, length: int, shared: bool = False) -> None:
+        self._length, self._step, self._shared = length, 0, shared
 
-    def fall(self, length: int) -> None:
+    def fall(self, length: int, shared: bool = False) -> None:
         self._from = self._gain()
-        self._falls, self._length, self._step = True, length, 0
+        self._falls, self._length, self._step, self._shared = True, length, 0, shared
 
     def apply(self, frames: FloatArray) -> None:
         """Multiply ``frames`` [n, 2] in place and move n steps on. At full gain the samples stay bit for bit."""
@@ -100,8 +102,7 @@ class Crossfade:
                 frames[:] = 0.0
             return
         steps = np.arange(self._step + 1, self._step + len(frames) + 1, dtype=np.float64).clip(max=self._length)
-        angles = steps * (np.pi / 2 / self._length)
-        gains = self._from * (np.cos(angles) if self._falls else np.sin(angles))
+        gains = self._from * self._curve(steps / self._length)
         gains[steps >= self._length] = 0.0 if self._falls else self._from
         frames *= gains.astype(np.float32)[:, None]
         self._step += len(frames)
@@ -109,8 +110,14 @@ class Crossfade:
     def _gain(self) -> float:
         if self.steps_left == 0:
             return 0.0 if self._falls else self._from
-        angle = self._step * np.pi / 2 / self._length
-        return float(self._from * (np.cos(angle) if self._falls else np.sin(angle)))
+        return float(self._from * self._curve(np.array([self._step / self._length]))[0])
+
+    def _curve(self, part: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The gain after ``part``, 0 to 1, of the way."""
+        if self._shared:
+            return 1 - part if self._falls else part
+        angle = part * (np.pi / 2)
+        return np.cos(angle) if self._falls else np.sin(angle)
 
 
 def gain_of(level: float) -> float:

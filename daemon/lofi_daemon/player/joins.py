@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .playlist import Item
+
 MAX_CROSSFADE_SEC = 30.0
 SHORTEST_FADED_SEC = 2.0
 
@@ -16,6 +18,15 @@ def crossfade_sec(wanted_sec: float, leaving_sec: float, coming_sec: float) -> f
     where it is shorter than 2 s; the smaller grant holds. 0 is a gapless join.
     """
     return min(_granted(wanted_sec, leaving_sec), _granted(wanted_sec, coming_sec))
+
+
+def shared_sec_of(leaving: Item, coming: Item) -> float:
+    """Seconds of music with which ``leaving`` ends and ``coming`` begins; 0 where it does not go on from there.
+
+    They go over into each other on these, whatever crossfade is wanted: it is not heard, and without it there would be
+    the same music twice.
+    """
+    return coming.overlap_sec if coming.continues == leaving.track_id else 0.0
 
 
 def trim_of(lufs: float | None) -> float:

@@ -54,6 +54,7 @@ class Mixer:
         self._current: Voice | None = None
         self._next: Voice | None = None
         self._overlap = 0
+        self._shared = False
         self._draining: list[tuple[Voice, int]] = []
         self._frames = 0
         # deque.append and popleft are atomic; a lock could keep the sound card waiting.
@@ -66,12 +67,15 @@ class Mixer:
         """
         self._inbox.append(lambda: self._start(voice, crossfade_frames))
 
-    def follow(self, voice: Voice | None, crossfade_frames: int = 0) -> None:
+    def follow(self, voice: Voice | None, crossfade_frames: int = 0, *, shared: bool = False) -> None:
         """Begin ``voice`` so many frames before the end of what sounds now: with 0 at the very sample after its last.
+
+        ``shared``: its first ``crossfade_frames`` are the same music as the last ones of what sounds now. They are
+        laid on each other, and what is over of them before it can begin is left out.
 
         Replaces what was to follow, if that has not begun. None: nothing follows.
         """
-        self._inbox.append(lambda: self._follow(voice, crossfade_frames))
+        self._inbox.append(lambda: self._follow(voice, crossfade_frames, shared))
 
     def leave(self) -> None:
         """Fade everything out for good."""
@@ -121,23 +125,25 @@ class Mixer:
         self._voices.append(voice)
         self._current = voice
 
-    def _cross(self, voice: Voice, current: Voice, overlap: int) -> None:
+    def _cross(self, voice: Voice, current: Voice, overlap: int, shared: bool = False) -> None:
         """Let ``voice`` rise while the others fall, those from where they are that fall already."""
+        falling = [other for other in self._voices if other.heard]
         for other in self._voices:
-            if other.heard:
-                other.fall(overlap)
+            if other in falling:
+                other.fall(overlap, shared)
             else:
                 other.leave()
         voice.begin(self._level, self._ramp_frames)
         voice.take_over(current)
-        voice.rise(overlap)
+        if falling:  # after a pause there is nothing to rise out of
+            voice.rise(overlap, shared)
 
     def _make_room(self) -> None:
         falling = [voice for voice in self._voices if voice.falling and not voice.left]
         for voice in falling[: max(0, len(falling) - MAX_LEAVING + 1)]:
             voice.leave()
 
-    def _follow(self, voice: Voice | None, overlap: int) -> None:
+    def _follow(self, voice: Voice | None, overlap: int, shared: bool = False) -> None:
         if voice is not None and (voice is self._current or voice in self._voices):
             return  # it has begun before it could be told anything
         if voice is not self._next and self._joins_now():
@@ -146,7 +152,7 @@ class Mixer:
             return
         if voice is not self._next and self._next is not None:
             self._drop(self._next)
-        self._next, self._overlap = voice, overlap
+        self._next, self._overlap, self._shared = voice, overlap, shared
         if self._current is not None:
             self._current.segues = voice is not None and overlap == 0
 
@@ -178,6 +184,9 @@ class Mixer:
         voice, current = self._next, self._current
         assert voice is not None
         self._next = None
+        left = 0 if current is None or current.done else current.source.frames_left
+        if self._shared and left < self._overlap:
+            voice.skip(self._overlap - left)
         if current is None or current.done:
             voice.begin(self._level, self._ramp_frames)
         elif current.segues:
@@ -185,7 +194,7 @@ class Mixer:
             voice.take_over(current)
             current.done = True
         else:
-            self._cross(voice, current, min(self._overlap, current.source.frames_left))
+            self._cross(voice, current, min(self._overlap, left), self._shared)
         self._voices.append(voice)
         self._current = voice
         self._on_begun(voice)

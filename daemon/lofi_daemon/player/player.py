@@ -58,6 +58,11 @@ class Player(Transport):
         """What plays or is paused."""
         return self._now.item if self._now else None
 
+    def goes_on_in(self, item: Item) -> bool:
+        """Whether ``item`` continues what plays or is paused, and may come after it."""
+        now = self._now
+        return now is not None and item.continues == now.track_id and self._playlist.loop != "one"
+
     def upcoming(self) -> Item | None:
         """What follows the track that plays, as things are."""
         return self._playlist.after()

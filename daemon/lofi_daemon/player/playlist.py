@@ -7,10 +7,10 @@ import random
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from ..errors import LofiError
-from ..model import Track
+from ..model import StageParams, Track
 from .growth import Growth
 
 Loop = Literal["off", "one", "all"]
@@ -22,7 +22,8 @@ MIN_PREFIX = 6
 class Item(Struct, frozen=True):
     """A track as the player needs it. ``duration_sec`` 0 = what the file says; ``lufs`` None = not known.
 
-    ``growth``: it is still being made, and there is no file at ``path`` yet.
+    ``growth``: it is still being made, and there is no file at ``path`` yet. ``continues``: the track that it goes on
+    from, with whose last ``overlap_sec`` it begins.
     """
 
     track_id: str
@@ -31,10 +32,22 @@ class Item(Struct, frozen=True):
     duration_sec: float = 0.0
     lufs: float | None = None
     growth: Growth | None = None
+    continues: str | None = None
+    overlap_sec: float = 0.0
 
 
 def item_of(track: Track) -> Item:
-    return Item(track.id, track.path, track.prompt, track.duration_sec, track.lufs)
+    return _joined(Item(track.id, track.path, track.prompt, track.duration_sec, track.lufs), track.params)
+
+
+def item_in_the_making(track_id: str, path: str, params: StageParams, growth: Growth) -> Item:
+    return _joined(Item(track_id, path, params.prompt, params.duration_sec, growth=growth), params)
+
+
+def _joined(item: Item, params: StageParams) -> Item:
+    if params.stage_type != "continue":
+        return item
+    return structs.replace(item, continues=params.src_audio_id, overlap_sec=float(params.overlap_sec or 0))
 
 
 class Playlist:

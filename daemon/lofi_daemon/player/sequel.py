@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from ..errors import LofiError
 from .decks import Decks
-from .joins import crossfade_sec
+from .joins import crossfade_sec, shared_sec_of
 from .now import Now
 from .output import NoDeviceError
 from .playlist import Item
 
 if TYPE_CHECKING:
+    from .deck import Deck
     from .voice import Voice
 
 
@@ -70,7 +71,7 @@ class Sequel:
     def offer_again(self) -> None:
         """After a change of the crossfade."""
         if self._ready and self._decks.current:
-            self._decks.current.mixer.follow(self._ready.voice, self.overlap_frames(self._ready))
+            self._follow(self._decks.current, self._ready)
 
     def begun(self, voice: Voice) -> None:
         coming = self._offered.pop(voice, None)
@@ -106,7 +107,13 @@ class Sequel:
                     deck.close_source(voice)
                 continue
             self._ready = self._offered[voice] = coming
-            deck.mixer.follow(voice, self.overlap_frames(coming))
+            self._follow(deck, coming)
+
+    def _follow(self, deck: Deck, coming: Now) -> None:
+        now = self._now()
+        shared_sec = shared_sec_of(now.item, coming.item) if now else 0.0
+        frames = round(shared_sec * deck.mixer.rate) or self.overlap_frames(coming)
+        deck.mixer.follow(coming.voice, frames, shared=shared_sec > 0)
 
     def _missing(self) -> Item | None:
         """What is wanted and not ready. Takes back what is ready and not wanted."""

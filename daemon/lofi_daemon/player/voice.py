@@ -85,11 +85,15 @@ class Voice:
         self.done = self.done or self._fade.silent
         return 0 if self.done else self._fade.steps_left
 
-    def rise(self, frames: int) -> None:
-        self._crossfade.rise(frames)
+    def rise(self, frames: int, shared: bool = False) -> None:
+        self._crossfade.rise(frames, shared)
 
-    def fall(self, frames: int) -> None:
-        self._crossfade.fall(frames)
+    def fall(self, frames: int, shared: bool = False) -> None:
+        self._crossfade.fall(frames, shared)
+
+    def skip(self, frames: int) -> None:
+        """Begin so much further on, or as far as there is something to begin with."""
+        self.position += len(self.source.read(frames))
 
     def take_over(self, other: Voice) -> None:
         """Be as paused and as far in its fades as ``other``, the voice that this one continues."""

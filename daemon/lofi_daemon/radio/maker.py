@@ -14,6 +14,7 @@ from ..jobs.lifecycle import CancelResult
 from ..jobs.queue import LEVELS, MAX_WAITING
 from ..model import Priority, Seed, Track
 from ..stages.request import StageRequest
+from .piece import Piece
 from .prefetch import COMPOSER, Speeds, gives_way
 from .strategies import Mood
 
@@ -24,6 +25,8 @@ FULL_RETRY_SEC = 10.0
 CANCELLED_RETRY_SEC = 10.0
 MAX_BACKOFF_SEC = 60.0
 FAILURES_TO_STEP_DOWN = 3
+SOURCE_LOST = frozenset({"INVALID_TRACK_ID", "UNSUPPORTED"})
+"""Errors of a job whose track to go on from is gone or damaged: it is asked for again, to begin anew."""
 STEPPED_DOWN_SEC = 600.0
 """After that long the chosen backend gets another try."""
 
@@ -49,7 +52,7 @@ class Line(Protocol):
 @dataclass(slots=True)
 class Making:
     """One track in the making. ``seed`` None = not drawn yet; ``started_at`` None = it waits in the line.
-    ``stand_in`` = the composer's, until the chosen backend has one."""
+    ``stand_in`` = the composer's, until the chosen backend has one. ``source`` = the track that it goes on from."""
 
     mood: Mood
     backend: str
@@ -60,11 +63,13 @@ class Making:
     accepted: bool = False
     stand_in: bool = False
     put_off: bool = False
+    source: str | None = None
 
 
 class Maker:
     """``takes(backend)`` names the fields a backend knows, ``unready(backend)`` says why it cannot work now
     (None = it can), ``music_sec()`` how much music there is before silence. ``say`` hears what the user should know.
+    ``can_continue(backend)``: whether it goes on from tracks.
 
     ``made`` collects finished tracks until the radio fetches them.
     """
@@ -79,6 +84,7 @@ class Maker:
         unready: Callable[[str], str | None],
         music_sec: Callable[[], float],
         say: Callable[[str], None],
+        can_continue: Callable[[str], bool] = lambda backend: False,
     ) -> None:
         self._generate = generate
         self._line = line
@@ -96,6 +102,7 @@ class Maker:
         self._retry_at = 0.0
         self._told: set[str] = set()
         self.speeds = Speeds()
+        self.piece = Piece(can_continue)
         self.current: Making | None = None
         self.made: list[tuple[Making, Track]] = []
         self.message: str | None = None
@@ -104,6 +111,7 @@ class Maker:
     def begin(self, backend: str) -> None:
         """A new radio that wants ``backend``; troubles of the last one are forgotten."""
         self.drop()
+        self.piece.end()
         self._chosen = backend
         self._failures = self._steps_down = 0
         self._retry_at = 0.0
@@ -147,7 +155,8 @@ class Maker:
     async def make(self, mood: Mood, backend: str, duration_sec: float, *, stand_in: bool = False) -> bool:
         """Ask for a track; whether the request was taken. Refusals set the time of the next attempt."""
         assert not self.busy
-        return await self._submit(Making(mood, backend, duration_sec, stand_in=stand_in))
+        source = self.piece.source_for(mood, backend)
+        return await self._submit(Making(mood, backend, duration_sec, stand_in=stand_in, source=source))
 
     async def go_on(self) -> None:
         """Ask again for what was put off."""
@@ -182,10 +191,14 @@ class Maker:
         elif isinstance(event, JobCompleted):
             self.current = None
             self._failures = 0
+            self.piece.made(event.tracks[0].id, making.mood, making.backend, making.source)
             self.made.append((making, event.tracks[0]))
         elif isinstance(event, JobFailed):
             self.current = None
-            self._fail(event.message)
+            if making.source and event.name in SOURCE_LOST:
+                self._begin_anew(making)
+            else:
+                self._fail(event.message)
         elif isinstance(event, JobCancelled):
             self.current = None
             if making.put_off:
@@ -204,6 +217,8 @@ class Maker:
             seed=making.seed,
             bpm=making.mood.bpm if "bpm" in known else None,
             keyscale=making.mood.keyscale if "keyscale" in known else None,
+            stage_type="continue" if making.source else None,
+            src_audio_id=making.source,
         )
         self.current = making  # before asking: events may come before the answer
         try:
@@ -211,7 +226,9 @@ class Maker:
         except LofiError as error:
             if self.current is making:
                 self.current = None
-            if error.name == "QUEUE_FULL":
+            if making.source and error.field == "src_audio_id":  # evicted or deleted
+                self._begin_anew(making)
+            elif error.name == "QUEUE_FULL":
                 self._retry_at = self._clock() + FULL_RETRY_SEC
             else:
                 self._fail(error.message)
@@ -222,7 +239,12 @@ class Maker:
             self._line.cancel(accepted.job)  # dropped while we asked
         return True
 
+    def _begin_anew(self, making: Making) -> None:
+        self.piece.end()
+        making.source, self._again = None, making
+
     def _fail(self, message: str) -> None:
+        self.piece.end()  # perhaps it fails because of what it goes on from
         self._failures += 1
         self._retry_at = self._clock() + min(MAX_BACKOFF_SEC, 2.0 ** (self._failures - 1))
         if self._failures < FAILURES_TO_STEP_DOWN:

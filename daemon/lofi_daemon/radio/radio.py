@@ -221,6 +221,12 @@ class Radio:
             self._message = None
         self._wake.set()
 
+    def on_skipped(self) -> None:
+        """Something ended before its time. If the user did that, more of the same is not what is wanted next."""
+        if self._starting is None:
+            self._maker.piece.end()
+        self._wake.set()
+
     def on_stopped(self, why: str | None = None) -> None:
         """The user wants no more of it."""
         if self.active:
@@ -229,7 +235,10 @@ class Radio:
     def on_playlist(self, track_ids: Collection[str]) -> None:
         """The playlist is this now. Who takes the radio's next track out does not want it."""
         self._playlist = frozenset(track_ids)
-        self._ahead = [track for track in self._ahead if track.id in self._playlist]
+        ahead = [track for track in self._ahead if track.id in self._playlist]
+        if len(ahead) < len(self._ahead):
+            self._maker.piece.end()
+        self._ahead = ahead
         self._wake.set()
 
     def on_devices(self) -> None:
@@ -327,6 +336,7 @@ class Radio:
             mood = next_mood(programme, self._last, self._chance)
             if programme.strategy != "library" and (track := await self._shelf.like(mood.prompt)):
                 self._last = self._moods[track.id] = mood
+                self._maker.piece.made(track.id, mood, track.backend)
                 await self._play(track, OPENING)
                 return
             if programme.strategy == "library":

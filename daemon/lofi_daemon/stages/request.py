@@ -42,6 +42,7 @@ class StageRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     src_latent_id: str | None = None
     src_stage: int | None = None
     src_audio_id: str | None = None
+    overlap_sec: int | None = None
     reference_audio_id: str | None = None
     cover_strength: float | None = None
     cover_noise_strength: float | None = None

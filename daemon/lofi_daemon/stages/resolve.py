@@ -20,6 +20,8 @@ from .request import STAGE_FIELDS, StageRequest
 MAX_PROMPT = 512
 MAX_SEED = 2**64 - 1
 DEFAULT_DURATION_SEC = 30.0
+DEFAULT_OVERLAP_SEC = 2
+"""What a continuation begins with of the music before it: long enough to glide over, short enough to be little lost."""
 
 _ALWAYS = frozenset({"stage_type", "backend", "prompt", "duration_sec", "seed"})
 _NAMED_ERRORS = {
@@ -32,6 +34,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "guidance_scale": (1.0, 30.0),
     "bpm": (30, 300),
     "batch_size": (1, 8),
+    "overlap_sec": (1, 4),
     "t_start": (0.0, 1.0),
     "cover_strength": (0.0, 1.0),
     "cover_noise_strength": (0.0, 1.0),
@@ -72,6 +75,8 @@ def resolve(request: StageRequest, settings: Settings, draw_seed: Callable[[], i
         )
 
     values: dict[str, Any] = dict(info.defaults(settings))
+    if stage_type == "continue":
+        values["overlap_sec"] = DEFAULT_OVERLAP_SEC
     notices: list[str] = []
     for name, value in given.items():
         if name in _ALWAYS:

@@ -49,6 +49,7 @@ local function complete(before)
     backend = names and names:totable(),
     model = models(before),
     reference_audio_id = words.short(state.known_tracks()),
+    src_audio_id = words.short(state.known_tracks()),
   })
 end
 

@@ -39,11 +39,12 @@ local function given(track)
   return opts
 end
 
---- Whether it was made from other sound, which no words can name.
+--- Whether it was made from what no words can name.
 ---@param track lofi.Track
 ---@return boolean
 local function has_source(track)
-  return (track.params.stage_type or "generate") ~= "generate"
+  local stage = track.params.stage_type or "generate"
+  return stage ~= "generate" and stage ~= "continue"
 end
 
 --- ":LofiGenerate …" that makes the track again.

@@ -83,7 +83,8 @@ function M.of(track)
     { "favourite", track.favorite and "yes" or "no" },
   })
   local parents = vim.iter(track.parent_ids):filter(function(id)
-    return id ~= track.params.reference_audio_id -- which is shown as the melody
+    -- which are shown as the melody and the source
+    return id ~= track.params.reference_audio_id and id ~= track.params.src_audio_id
   end)
   local others = parents:join(" ")
   if others ~= "" then

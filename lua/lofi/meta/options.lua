@@ -98,6 +98,12 @@
 ---@field top_p? number Sampling among the likeliest tokens of this total, 0 to 1, for MusicGen.
 ---@field reference_audio_id? string Track whose melody is followed, for MusicGen's melody models: its id, or its beginning.
 ---@field melody? string Track whose melody is followed, for MusicGen's melody models: its id, or its beginning.
+---@field stage_type? string generate, or continue, which goes on from the track `source`, for MusicGen.
+---@field stage? string generate, or continue, which goes on from the track `source`, for MusicGen.
+---@field src_audio_id? string Track to go on from: its id, or its beginning.
+---@field source? string Track to go on from: its id, or its beginning.
+---@field overlap_sec? integer Seconds of that track which the new one begins with, 2 if left out.
+---@field overlap? integer Seconds of that track which the new one begins with, 2 if left out.
 ---@field priority? "high"|"normal"|"low" Place in the queue.
 ---@field auto_play? boolean Play it when it is finished; as in setup().
 ---@field play? boolean Play it when it is finished; as in setup().

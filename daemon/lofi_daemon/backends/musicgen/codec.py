@@ -7,6 +7,7 @@ neighbours: the first convolution three frames, the LSTM its own state, the conv
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -56,7 +57,7 @@ class CodecStream:
     def __init__(self, model: Any, batch: int, stereo: bool, hop: int, context: int, device: torch.device) -> None:
         self._model, self._stereo, self._hop, self._context, self._device = model, stereo, hop, context, device
         layers = list(model.decoder.layers)
-        self._first, self._lstm, self._rest = layers[0], layers[1].lstm, nn.Sequential(*layers[2:])
+        self._first, self._lstm, self._rest = layers[0], layers[1].lstm, layers[2:]
         self._around = int(self._first.conv.kernel_size[0]) // 2
         rows = batch * (2 if stereo else 1)
         self._embedded = torch.empty(rows, model.config.hidden_size, 0, device=device)
@@ -66,25 +67,26 @@ class CodecStream:
         self._embedded_from = self._kept_from = 0
 
     @torch.no_grad()
-    def push(self, codes: Tensor, last: bool = False) -> Tensor:
+    def push(self, codes: Tensor, last: bool = False, pause: Callable[[], None] = lambda: None) -> Tensor:
         """The next codes [batch, codebooks, n]; samples [batch, channels, m] that they settle, perhaps none.
 
-        With ``last`` everything is settled.
+        With ``last`` everything is settled. ``pause``, called every few hundredths of a second, may raise; then the
+        stream is of no more use.
         """
         self._embed(codes)
         ready = self._frames if last else self._frames - self._around
         if ready > self._first_done:
             self._recur(self._convolve(ready), ready)
+            pause()
         settled = self._first_done if last else self._first_done - self._context
-        samples = self._raise(settled) if settled > self._told else self._kept[:, :1, :0]
+        samples = self._raise(settled, pause) if settled > self._told else self._kept[:, :1, :0]
         if self._stereo:
             samples = samples.view(samples.shape[0] // 2, 2, samples.shape[-1])
         return samples.float().cpu()
 
     @property
-    def delay_frames(self) -> int:
-        """How many frames have to follow one before it is settled."""
-        return self._around + self._context
+    def on_cpu(self) -> bool:
+        return self._device.type == "cpu"
 
     def _embed(self, codes: Tensor) -> None:
         if not codes.shape[2]:
@@ -112,11 +114,14 @@ class CodecStream:
         self._kept = torch.cat([self._kept, (output + steps).permute(1, 2, 0)], 2)
         self._first_done = ready
 
-    def _raise(self, settled: int) -> Tensor:
+    def _raise(self, settled: int, pause: Callable[[], None]) -> Tensor:
         """Samples of the frames from ``_told`` to ``settled``."""
         start = max(0, self._told - self._context - self._kept_from)
         end = min(self._kept.shape[2], settled + self._context - self._kept_from)
-        samples: Tensor = self._rest(self._kept[:, :, start:end])
+        samples = self._kept[:, :, start:end]
+        for layer in self._rest:
+            samples = layer(samples)
+            pause()
         from_frame = self._told - self._kept_from - start
         made = samples[:, :, from_frame * self._hop : (from_frame + settled - self._told) * self._hop]
         self._told = settled

@@ -6,6 +6,9 @@ system has put aside: on a machine where somebody compiles, one thread is twice 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 TRIAL_STEPS = 4
 """Of a number that is tried; the quickest counts, as disturbances only ever slow a step down."""
 
@@ -14,6 +17,22 @@ TRUST_STEPS = 120
 
 WORTH = 0.95
 """More threads have to be quicker by so much: cores are the user's."""
+
+
+class Cores:
+    """Those that a render may use. ``lent``: how many of them the step leaves to EnCodec at the moment."""
+
+    def __init__(self, total: int) -> None:
+        self.total, self.lent = total, 0
+
+    @contextmanager
+    def borrowed(self) -> Iterator[int]:
+        """For as long as it lasts, so many of them: one of two is enough to keep up with the tokens."""
+        self.lent = max(1, self.total // 4)
+        try:
+            yield self.lent
+        finally:
+            self.lent = 0
 
 
 class Crew:
@@ -30,12 +49,12 @@ class Crew:
         self._times: dict[int, list[float]] = {}
         self._begin_trial()
 
-    def next(self) -> int:
-        """For the next step."""
-        return self._trial[0] if self._trial else self._best
+    def next(self, lent: int = 0) -> int:
+        """For the next step, which leaves ``lent`` cores to others."""
+        return max(1, min(self._trial[0] if self._trial else self._best, self.most - lent))
 
     def tell(self, threads: int, seconds: float) -> None:
-        """What a step with so many took."""
+        """What a step with so many took, while no core was lent."""
         if not self._trial:
             self._left -= 1
             if self._left <= 0:

@@ -6,6 +6,7 @@ Everything around the stack of layers is here and shared: embeddings, positions,
 
 from __future__ import annotations
 
+import ctypes
 import math
 from typing import Protocol
 
@@ -26,6 +27,10 @@ class Layers(Protocol):
     precision: Precision
     rows: int
     """(sequence, position) pairs that one call takes."""
+
+    @property
+    def library(self) -> ctypes.CDLL | None:
+        """What is compiled, if it is that."""
 
     def text(self, keys: Tensor, values: Tensor, bias: Tensor) -> None:
         """What the sequences attend to beside themselves, until it is set again.
@@ -86,12 +91,27 @@ class Embeddings:
             for codebook in range(config.codebooks)
         ]
         self._table = torch.cat(tables)
-        self._first = torch.arange(config.codebooks) * entries
+        self._entries, self._first = entries, torch.arange(config.codebooks) * entries
         self._positions = torch.empty(0, config.hidden)
 
     def __call__(self, codes: Tensor, first: int) -> Tensor:
         """Codes [sequences, codebooks, count] at positions ``first`` … → [sequences, count, hidden]."""
         return self._table[codes + self._first[:, None]].sum(1) + self.positions(first, codes.shape[2])
+
+    def one(self, library: ctypes.CDLL | None, column: Tensor, position: int, copies: int) -> Tensor:
+        """The same for one position, codes [items, codebooks], so many copies: [copies × items, 1, hidden].
+
+        In one C call where there is a library: after a step the caches hold none of the code that torch takes for it.
+        """
+        if library is None:
+            return self(column[:, :, None].repeat(copies, 1, 1), position)
+        x = torch.empty(copies * len(column), 1, self._table.shape[1])
+        codes, place = column.contiguous(), self.positions(position, 1)
+        library.lofi_embed(
+            self._table.data_ptr(), place.data_ptr(), codes.data_ptr(), *codes.shape, self._entries, x.shape[2], copies,
+            x.data_ptr(),
+        )  # fmt: skip
+        return x
 
     def positions(self, first: int, count: int) -> Tensor:
         """What tells the layers where a position is: [count, hidden]."""

@@ -17,17 +17,17 @@ from torch import Generator, Tensor
 from ...errors import LofiError
 from ...model import StageParams
 from ..base import Equipment, RenderContext, Rendering
+from .continuation import read_end
+from .decoding import Decoding
+from .encoder import encode
 from .loaded import Loaded
 from .melody import Tune, read_tune
 from .native.build import folder as native_folder
-from .sampling import Sampling, no_number
+from .sampling import Sampling
 from .tokens import generate_codes
-from .windows import STRIDE_SEC, Window, windows
+from .windows import STRIDE_SEC, Window, prompt_frames, windows
 
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # it warns of how the checkpoints were published
-
-FIRST_CHUNK_SEC, CHUNK_SEC = 0.5, 1.0
-"""Sound is decoded in such parts: small ones waste work on their surroundings, large ones keep the listener waiting."""
 
 
 def make_engine() -> MusicGenEngine:
@@ -98,29 +98,33 @@ class MusicGenEngine:
         frame_rate, longest = loaded.checkpoint.frame_rate, loaded.config.delays.longest
         wanted = round(params.duration_sec * loaded.checkpoint.sample_rate)
         frames = max(1, math.ceil(params.duration_sec * frame_rate - 1e-6))
-        plan = list(windows(frames, frame_rate, context.equipment.options.get("stride_sec", STRIDE_SEC)))
-        total = sum(window.new + longest for window in plan)
+        stride = context.equipment.options.get("stride_sec", STRIDE_SEC)
+        end, there, overlap = None, 0, (params.overlap_sec or 0) * frame_rate
+        if params.src_audio_id:
+            wished = max(overlap, prompt_frames(frame_rate, stride))
+            end = read_end(context.source(params.src_audio_id), loaded.codec, wished, overlap)
+            there = len(end) // loaded.codec.hop
+        plan = list(windows(frames - overlap, frame_rate, stride, there))
+        total = sum(window.new + longest for window in plan) + (overlap > 0)
         states = loaded.text.states(params.prompt)
         generators = tuple(Generator().manual_seed((int(params.seed) + item) % 2**64) for item in range(batch))
-        stream = loaded.codec.stream(batch)
         parts: list[NDArray[np.float32]] = []
-        waiting: list[Tensor] = []
-        done = ready = made = 0
-        steps = self._codes(loaded, plan, sampling, generators, states, tune, batch, lambda: context.step(done, total))
-        with closing(steps):
+        done = made = 0
+
+        def pause() -> None:
+            context.step(done, total)
+
+        known = None if end is None else encode(loaded.codec, end, pause).repeat(batch, 1, 1)
+        steps = self._codes(loaded, plan, sampling, generators, states, tune, batch, pause, known, overlap)
+        sound = Decoding(loaded.codec.stream(batch), frame_rate, frames, loaded.cores)
+        with closing(steps), sound:
             for done, codes in enumerate(steps, 1):
-                waiting.append(codes)
-                ready += codes.shape[2]
-                chunk = FIRST_CHUNK_SEC if not parts else CHUNK_SEC
-                if sum(part.shape[2] for part in waiting) >= chunk * frame_rate or ready == frames:
-                    samples = stream.push(torch.cat(waiting, 2), last=ready == frames).clamp_(-1, 1).numpy()
-                    samples, waiting = samples[:, :, : wanted - made], []
-                    if not np.isfinite(samples).all():
-                        raise no_number()
-                    if samples.shape[2]:
-                        parts.append(samples)
-                        made += samples.shape[2]
-                        context.audio(np.ascontiguousarray(samples[0].T), loaded.checkpoint.sample_rate)
+                sound.give(codes)
+                for samples in sound.ready(pause):
+                    samples = samples[:, :, : wanted - made]
+                    parts.append(samples)
+                    made += samples.shape[2]
+                    context.audio(np.ascontiguousarray(samples[0].T), loaded.checkpoint.sample_rate)
                 context.step(done, total)
         whole = np.concatenate(parts, axis=2)
         return [
@@ -140,8 +144,13 @@ class MusicGenEngine:
         tune: Tune | None,
         batch: int,
         pause: Callable[[], None],
+        known: Tensor | None = None,
+        overlap: int = 0,
     ) -> Steps[Tensor, None, None]:
-        """Codes of all windows, one stream; an item for each step."""
+        """Codes of all windows, one stream; an item for each step.
+
+        ``known`` [batch, codebooks, frames] is what they go on from, and its last ``overlap`` frames come first.
+        """
         config, longest = loaded.config, max(window.prompt + window.new for window in plan)
         positions = config.before(states.shape[1]) + config.delays.positions(longest)
         layers = loaded.layers(batch * (2 if sampling.guided else 1), positions)
@@ -149,7 +158,8 @@ class MusicGenEngine:
         try:
             if not config.melody:
                 layers.text(*loaded.conditions(states, batch, sampling.guided))
-            known: Tensor | None = None
+            if known is not None:
+                yield known[:, :, -overlap:]
             for window in plan:
                 prompt = known[:, :, -window.prompt :] if known is not None else None
                 made = [] if known is None else [known]

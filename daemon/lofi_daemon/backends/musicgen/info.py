@@ -19,6 +19,7 @@ SCHEMA = 1
 
 _MODELS = tuple(weights.model for weights in catalogue.CATALOGUE["musicgen"])
 _MELODY_MODELS = tuple(model for model in _MODELS if "melody" in model)
+_TAKES = "model batch_size temperature top_k top_p guidance_scale reference_audio_id src_audio_id overlap_sec"
 
 
 def _defaults(settings: Settings) -> Mapping[str, object]:
@@ -40,12 +41,34 @@ def _installed(settings: Settings) -> str | None:
 
 
 def _check(params: StageParams) -> None:
+    if params.stage_type == "continue":
+        _check_continuation(params)
+    else:
+        for field in ("src_audio_id", "overlap_sec"):
+            if getattr(params, field) is not None:
+                raise LofiError(
+                    "INVALID_PARAMS", f"{field} is for stage_type=continue, which goes on from a track; add that, too.",
+                    field=field,
+                )  # fmt: skip
     if params.reference_audio_id is not None and params.model not in _MELODY_MODELS:
         raise LofiError(
             "INVALID_PARAMS",
             f"MusicGen {params.model} follows no melody; take model={', '.join(_MELODY_MODELS[:-1])} or "
             f"{_MELODY_MODELS[-1]}.",
             field="reference_audio_id", expected=list(_MELODY_MODELS), got=params.model,
+        )  # fmt: skip
+
+
+def _check_continuation(params: StageParams) -> None:
+    if params.src_audio_id is None:
+        raise LofiError(
+            "INVALID_PARAMS", "stage_type=continue goes on from a track of the library; name it: src_audio_id=ID.",
+            field="src_audio_id", expected="a track id", got=None,
+        )  # fmt: skip
+    if params.reference_audio_id is not None:
+        raise LofiError(
+            "INVALID_PARAMS", "MusicGen goes on from a track or follows a melody, not both; leave one of the two out.",
+            field="reference_audio_id", got=params.reference_audio_id,
         )  # fmt: skip
 
 
@@ -63,7 +86,7 @@ def _equip(settings: Settings, params: StageParams) -> Equipment:
     precision = choose(settings.musicgen_precision, where)
     version = f"musicgen-{weights.model}@{(found.commit or 'local')[:12]}/{precision}/{SCHEMA}"
     stride = settings.musicgen_stride_sec
-    if params.duration_sec > WINDOW_SEC and stride != STRIDE_SEC:
+    if stride != STRIDE_SEC and (params.duration_sec > WINDOW_SEC or params.stage_type == "continue"):
         version += f"/stride {stride}"
     return Equipment(version, tuple(map(str, found.folders)), precision, where, {"stride_sec": stride})
 
@@ -75,9 +98,9 @@ INFO = BackendInfo(
     max_duration_sec=120,
     sample_rate=32_000,
     model_version=f"musicgen/{SCHEMA}",
-    stage_types=("generate",),
+    stage_types=("generate", "continue"),
     models=_MODELS,
-    takes=frozenset({"model", "batch_size", "temperature", "top_k", "top_p", "guidance_scale", "reference_audio_id"}),
+    takes=frozenset(_TAKES.split()),
     extra="musicgen",
     packages=("torch", "transformers", "safetensors"),
     defaults=_defaults,

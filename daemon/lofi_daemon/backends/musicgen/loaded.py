@@ -13,6 +13,7 @@ from ...model import NoticeLevel
 from ..base import Equipment
 from .checkpoint import open_checkpoint
 from .codec import Codec
+from .crew import Cores
 from .decoder import Embeddings, Layers, Text
 from .melody import Prefix
 from .native import build
@@ -36,7 +37,7 @@ class Loaded:
         self.config = self.checkpoint.decoder
         self.text = TextEncoder(self.checkpoint)
         self.embeddings = Embeddings(self.checkpoint)
-        self._threads, self._notice = threads, notice
+        self.cores, self._notice = Cores(threads), notice
         self._library = self._native(native, notice) if self.device.type == "cpu" else None
         self._weights: Weights | TorchWeights
         if self._library:
@@ -55,7 +56,7 @@ class Loaded:
         """The stack of layers, with an empty memory of that size. Whoever takes it closes it."""
         if isinstance(self._weights, Weights):
             assert self._library
-            return NativeDecoder(self._library, self._weights, sequences, positions, self._threads)
+            return NativeDecoder(self._library, self._weights, sequences, positions, self.cores)
         return TorchDecoder(self._weights, sequences, positions, lambda message: self._notice("warn", message))
 
     def conditions(self, states: Tensor, batch: int, guided: bool) -> tuple[Tensor, Tensor, Tensor]:

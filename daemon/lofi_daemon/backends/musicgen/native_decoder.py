@@ -6,14 +6,14 @@ import ctypes
 import mmap
 import time
 from collections.abc import Callable
-from ctypes import c_char_p, c_int, c_int32, c_void_p
+from ctypes import c_char_p, c_float, c_int, c_int32, c_void_p
 
 import torch
 from torch import Tensor
 
 from ...errors import LofiError
 from .checkpoint import Checkpoint, DecoderConfig
-from .crew import Crew
+from .crew import Cores, Crew
 from .decoder import head_weights, layer_weights
 from .precision import Precision
 
@@ -64,6 +64,10 @@ def declare(library: ctypes.CDLL) -> None:
     library.lofi_decoder_step.argtypes = (c_void_p, c_void_p, c_int, c_int, c_int, c_void_p)
     library.lofi_decoder_pack.argtypes = (c_void_p, c_int, c_int, c_int, c_void_p, c_void_p)
     library.lofi_decoder_features.restype = c_char_p
+    library.lofi_embed.argtypes = (c_void_p, c_void_p, c_void_p, c_int, c_int, c_int, c_int, c_int, c_void_p)
+    library.lofi_sample.argtypes = (
+        c_void_p, c_int, c_int, c_int, c_int, c_float, c_float, c_int, c_void_p, c_void_p, c_void_p,
+    )  # fmt: skip
 
 
 def takes(config: DecoderConfig) -> bool:
@@ -134,16 +138,16 @@ class NativeDecoder:
         weights: Weights,
         sequences: int,
         positions: int,
-        threads: int,
+        cores: Cores,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Room for ``positions`` of each of ``sequences``. Raises MODEL_INFERENCE_FAILED without memory."""
         config = weights.config
-        threads = min(threads, MAX_THREADS)
+        threads = min(cores.total, MAX_THREADS)
         self.precision = weights.precision
         self.rows = int(library.lofi_decoder_max_rows())
-        self._library, self._weights = library, weights
-        self._crew, self._clock = Crew(threads), clock
+        self.library, self._weights = library, weights
+        self._cores, self._crew, self._clock = cores, Crew(threads), clock
         shape = weights.model.shape
         for name, value in (
             ("precision", PRECISIONS[weights.precision]), ("layers", config.layers), ("hidden", config.hidden),
@@ -164,7 +168,7 @@ class NativeDecoder:
 
     def text(self, keys: Tensor, values: Tensor, bias: Tensor) -> None:
         keys, values, bias = keys.contiguous(), values.contiguous(), bias.contiguous()
-        code = self._library.lofi_decoder_text(
+        code = self.library.lofi_decoder_text(
             self._handle, keys.data_ptr(), values.data_ptr(), bias.data_ptr(), bias.shape[1]
         )
         if code:
@@ -173,10 +177,11 @@ class NativeDecoder:
     def forward(self, x: Tensor, first: int) -> Tensor:
         x = x.contiguous()
         count = x.shape[1]
-        hands = self._crew.next() if count == 1 else self._crew.most
+        lent = self._cores.lent
+        hands = self._crew.next(lent) if count == 1 else max(1, self._crew.most - lent)
         began = self._clock()
-        code = self._library.lofi_decoder_step(self._handle, x.data_ptr(), first, count, hands, self._logits.data_ptr())
-        if count == 1:
+        code = self.library.lofi_decoder_step(self._handle, x.data_ptr(), first, count, hands, self._logits.data_ptr())
+        if count == 1 and not lent and not self._cores.lent:
             self._crew.tell(hands, self._clock() - began)
         if code:
             raise LofiError("INTERNAL_ERROR", f"The step refused position {first} + {x.shape[1]}.")
@@ -184,7 +189,7 @@ class NativeDecoder:
 
     def close(self) -> None:
         if self._handle:
-            self._library.lofi_decoder_free(self._handle)
+            self.library.lofi_decoder_free(self._handle)
             self._handle = None
 
 

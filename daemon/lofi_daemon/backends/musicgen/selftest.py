@@ -6,17 +6,20 @@ The tests of this project know random weights only; this is for the real ones.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ...errors import LofiError
 from ...health.finding import Finding
 from ...model import NoticeLevel, StageParams
 from ..base import Equipment, Latent, LatentMade
+from .codec import Codec
+from .encoder import encode
 from .engine import MusicGenEngine, threads
 from .loaded import Loaded
 from .native.build import folder
@@ -25,6 +28,8 @@ from .torch_decoder import TorchDecoder, TorchWeights
 POSITIONS = 32
 PROMPT = "lofi hip hop, mellow rhodes, vinyl crackle, slow drums"
 SECONDS = 5.0
+OVERLAP_SEC = 2.0
+UNHEARD_DB = 3.0
 EXACT = {"float32": 1e-3, "bfloat16": 0.05, "int8": 0.12}
 """Allowed difference of logits from float32's, relative; the published weights are the least regular there are."""
 
@@ -40,7 +45,9 @@ def look(equipment: Equipment) -> Iterator[Finding]:
         yield _found("warn", notice)
     yield _decoder(loaded)
     yield _codec(loaded)
-    yield from _music(equipment)
+    audio = yield from _music(equipment)
+    if audio is not None:
+        yield _join(loaded.codec, audio)
 
 
 def _decoder(loaded: Loaded) -> Finding:
@@ -114,7 +121,8 @@ class _Context:
     def checkpoint(self, make: Callable[[], LatentMade]) -> None: ...
 
 
-def _music(equipment: Equipment) -> Iterator[Finding]:
+def _music(equipment: Equipment) -> Generator[Finding, None, NDArray[np.float32] | None]:
+    """Gives back what was made, [samples, channels], where it could be made."""
     context = _Context(equipment)
     params = StageParams(backend="musicgen", prompt=PROMPT, duration_sec=SECONDS, seed=1)
     engine = MusicGenEngine()
@@ -123,7 +131,7 @@ def _music(equipment: Equipment) -> Iterator[Finding]:
         audio = engine.render(params, context)[0].audio
     except LofiError as error:
         yield _found("error", error.message)
-        return
+        return None
     seconds = time.monotonic() - began
     yield _found("ok", f"{SECONDS:g} s of music in {seconds:.1f} s, loading included")
     for notice in context.notices:
@@ -137,6 +145,28 @@ def _music(equipment: Equipment) -> Iterator[Finding]:
         yield _found("warn", f"more noise than music: {text}", "random weights sound like this; trained ones do not")
     else:
         yield _found("ok", text)
+    return audio
+
+
+def _join(codec: Codec, audio: NDArray[np.float32]) -> Finding:
+    """Where a track goes over into one that continues it, its end is crossed with what the codec makes of that."""
+    samples = round(OVERLAP_SEC * codec.sample_rate)
+    codes = encode(codec, audio[-2 * samples :])
+    again = codec.stream(1).push(codes, last=True)[0].numpy().T[samples : 2 * samples]
+    end, rise = audio[-samples:], np.linspace(0, 1, samples, dtype=np.float32)[:, None]
+    window = codec.sample_rate // 10
+    before, crossed = _levels(end, window), _levels(np.asarray(end * (1 - rise) + again * rise, np.float32), window)
+    worst = float(np.abs(crossed - before).max())
+    text = f"going over into a continuation changes the level by {worst:.1f} dB at most"
+    if worst <= UNHEARD_DB:
+        return _found("ok", text)
+    return _found("warn", text, "random weights do this; with trained ones, please report it")
+
+
+def _levels(sound: NDArray[np.float32], window: int) -> NDArray[np.float32]:
+    """Power of each window in decibel, not below −60."""
+    parts = sound[: len(sound) // window * window].reshape(-1, window * sound.shape[1])
+    return np.asarray(10 * np.log10((parts**2).mean(1) + 1e-6), np.float32)
 
 
 def _flatness(mono: np.ndarray) -> float:

@@ -9,7 +9,8 @@ from torch import Generator, Tensor
 
 from .checkpoint import DecoderConfig
 from .decoder import Embeddings, Layers
-from .sampling import Sampling, choose, guide
+from .native_sampling import Sampler
+from .sampling import Sampling
 
 
 def generate_codes(
@@ -35,22 +36,20 @@ def generate_codes(
     delays = config.delays
     pattern = delays.pattern(frames, prompt, batch)
     known = 1 + (prompt.shape[2] if prompt is not None else 0)
-    sequence = pattern[:, :, :known].clone()
     before = 0 if prefix is None else prefix.shape[1]
     copies = 2 if sampling.guided else 1
-    logits = _begin(layers, embeddings, sequence.repeat(copies, 1, 1), prefix, pause)
+    sampler = Sampler(layers.library, sampling, generators, batch, config.codebooks, config.vocabulary)
+    logits = _begin(layers, embeddings, pattern[:, :, :known].repeat(copies, 1, 1), prefix, pause)
     told = known - 1
     for position in range(known, pattern.shape[2]):
-        scores = guide(logits, sampling.guidance_scale) if sampling.guided else logits
-        chosen = choose(scores, sampling, generators)
         due = pattern[:, :, position]
-        column = torch.where(due < 0, chosen, due)
-        sequence = torch.cat([sequence, column[:, :, None]], 2)
+        column = torch.where(due < 0, sampler(logits), due)
+        due.copy_(column)
         complete = position - delays.longest
-        yield delays.undo(sequence, told, max(told, complete))
+        yield delays.undo(pattern, told, max(told, complete))
         told = max(told, complete)
         if position + 1 < pattern.shape[2]:
-            x = embeddings(column[:, :, None].repeat(copies, 1, 1), before + position)
+            x = embeddings.one(layers.library, column, before + position, copies)
             logits = layers.forward(x, before + position)
 
 

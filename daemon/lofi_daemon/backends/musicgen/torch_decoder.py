@@ -3,6 +3,7 @@ that is not small."""
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
 
 import torch
@@ -55,6 +56,8 @@ def _linear(x: Tensor, weight: Tensor | tuple[Tensor, Tensor]) -> Tensor:
 class TorchDecoder:
     """``Layers`` in torch. On CUDA a single position is a graph: recorded once, then started by one call instead of
     several hundred, which is where the time of a small model goes."""
+
+    library: ctypes.CDLL | None = None
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
-"""Music longer than the model's thirty seconds: windows that overlap.
+"""Music longer than the model's thirty seconds, or gone on from: windows that overlap.
 
-Each window but the first begins with codes of the one before as its prompt, and adds as many as there is room for. The
-codes of all windows are one stream, decoded as one, so no join can be heard as a cut.
+Each window but the first of all begins with codes of the one before as its prompt, and adds as many as there is room
+for. The codes of all windows are one stream, decoded as one, so no join can be heard as a cut.
 """
 
 from __future__ import annotations
@@ -22,13 +22,17 @@ class Window:
     new: int
 
 
-def windows(frames: int, frame_rate: int, stride_sec: int = STRIDE_SEC) -> Iterator[Window]:
-    """So many frames in windows of at most thirty seconds."""
-    size, stride = WINDOW_SEC * frame_rate, stride_sec * frame_rate
-    first = min(frames, size)
-    yield Window(0, first)
-    left = frames - first
-    while left > 0:
-        new = min(left, stride)
-        yield Window(size - stride, new)
-        left -= new
+def prompt_frames(frame_rate: int, stride_sec: int = STRIDE_SEC) -> int:
+    """How much a window knows of what was before it."""
+    return (WINDOW_SEC - stride_sec) * frame_rate
+
+
+def windows(frames: int, frame_rate: int, stride_sec: int = STRIDE_SEC, known: int = 0) -> Iterator[Window]:
+    """So many new frames in windows of at most thirty seconds, after ``known`` frames that are there already."""
+    size, most = WINDOW_SEC * frame_rate, prompt_frames(frame_rate, stride_sec)
+    while frames > 0:
+        prompt = min(known, most)
+        new = min(frames, size - prompt)
+        yield Window(prompt, new)
+        known += new
+        frames -= new

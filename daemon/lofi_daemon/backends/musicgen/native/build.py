@@ -14,6 +14,8 @@ from pathlib import Path
 import platformdirs
 
 SOURCE = Path(__file__).with_name("decoder.c")
+"""It includes the other files of this folder."""
+
 FLAGS = ("-O3", "-std=gnu11", "-fPIC", "-shared", "-ffp-contract=fast", "-fno-math-errno", "-fvisibility=hidden")
 TIMEOUT_SEC = 120.0
 
@@ -45,7 +47,8 @@ def load(folder: Path) -> ctypes.CDLL:
         raise CannotBuildError("no C compiler was found (cc, gcc or clang)")
     target = "-march=native" if platform.machine() in ("x86_64", "AMD64") else "-mcpu=native"
     flags = (*FLAGS, target)
-    told = "\0".join((SOURCE.read_text(encoding="utf-8"), *flags, compiler, _processor()))
+    sources = (file.read_text(encoding="utf-8") for file in sorted(SOURCE.parent.glob("*.[ch]")))
+    told = "\0".join((*sources, *flags, compiler, _processor()))
     key = hashlib.sha256(told.encode()).hexdigest()[:16]
     try:
         library = _whole(folder, key) or _compile(compiler, flags, folder, key)
