@@ -98,6 +98,18 @@ class Latent(Struct, frozen=True):
     blob: bytes
 
 
+class Origin(Struct, frozen=True):
+    """What a stage starts from, its sources already weighed: one of the two, the other is None.
+
+    ``latent`` is of the stage's own backend; item ``latent_index`` of its batch is meant, for every item of the stage.
+    ``audio`` is a file for ``audio.files.decode``.
+    """
+
+    latent: Latent | None = None
+    latent_index: int = 0
+    audio: Path | None = None
+
+
 class LatentSource(Protocol):
     """Where an engine finds the latents that its stage names."""
 
@@ -113,14 +125,21 @@ class RenderContext(LatentSource, Protocol):
     """The worker's side of a running stage. ``heard``: whether ``audio`` was called.
 
     ``left_off`` is the last automatic checkpoint of this stage, where the worker that ran it before has died.
+    ``wants_audio`` is False for a stage of a pipeline that nobody listens to: an engine that keeps its latent then
+    need not decode it, and returns no renderings.
     """
 
     equipment: Equipment
     heard: bool
+    wants_audio: bool
     left_off: Latent | None
 
     def step(self, done: int, total: int) -> None:
         """Tell progress inside this stage; raises ``GenerationCancelled`` if the user has cancelled."""
+
+    def origin(self) -> Origin | None:
+        """What the stage starts from: ``src_latent_id``, else the stage ``src_stage``, else ``src_audio_id``; None
+        means noise. Raises LATENT_NOT_FOUND."""
 
     def source(self, track_id: str) -> Path:
         """Where the track lies that the stage works from (``reference_audio_id``)."""
@@ -163,7 +182,7 @@ class Engine(Protocol):
     device: str
 
     def render(self, params: StageParams, context: RenderContext) -> list[Rendering]:
-        """All batch items of one stage, in order.
+        """All batch items of one stage, in order; none where ``context.wants_audio`` is False and a latent was kept.
 
         Raises ``LofiError`` (MODEL_*, UNSUPPORTED) and ``GenerationCancelled``.
         """

@@ -51,6 +51,7 @@ class StageRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     track_name: str | None = None
     track_classes: tuple[str, ...] | None = None
     lora: tuple[Lora, ...] | None = None
+    preview: bool | None = None
 
 
 STAGE_FIELDS = tuple(field.encode_name for field in msgspec.structs.fields(StageRequest))

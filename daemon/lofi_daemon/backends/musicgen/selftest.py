@@ -16,7 +16,7 @@ from torch import Tensor
 from ...errors import LofiError
 from ...health.finding import Finding
 from ...model import NoticeLevel, StageParams
-from ..base import Equipment, Latent, LatentMade
+from ..base import Equipment, Latent, LatentMade, Origin
 from .engine import MusicGenEngine, threads
 from .loaded import Loaded
 from .native.build import folder
@@ -92,10 +92,14 @@ class _Context:
     def __init__(self, equipment: Equipment) -> None:
         self.equipment = equipment
         self.heard = False
+        self.wants_audio = True
         self.left_off: Latent | None = None
         self.notices: list[str] = []
 
     def step(self, done: int, total: int) -> None: ...
+
+    def origin(self) -> Origin | None:
+        return None
 
     def source(self, track_id: str) -> Path:
         raise NotImplementedError("it follows no melody")
