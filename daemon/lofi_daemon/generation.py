@@ -25,6 +25,7 @@ from .model import LatentFile, NoticeLevel, Priority, StageParams, Track
 from .stages.items import item_params
 from .stages.request import StageRequest
 from .stages.resolve import resolve
+from .stages.resuming import resume
 from .stages.sources import SOURCE_FIELDS
 
 
@@ -89,7 +90,7 @@ class Generation:
         """One stage into the line, or its tracks out of the library.
 
         Raises the errors of ``resolve``, QUOTA_EXCEEDED, BACKEND_NOT_INSTALLED, BACKEND_NOT_READY, QUEUE_FULL,
-        INVALID_TRACK_ID, and LATENT_NOT_FOUND for a latent that the stage starts from.
+        INVALID_TRACK_ID, and LATENT_NOT_FOUND and LATENT_MISMATCH for a latent that the stage starts from.
         """
         resolved = resolve(request, self._settings, draw_seed)
         params = resolved.params
@@ -99,10 +100,12 @@ class Generation:
             self._jobs.require_free_id(job_id)
         params, sources = await self._find_sources(params)
         params, latents = await self._named_latents(params)
+        resumed = resume(params, {latent.record.id: latent for latent in latents}, request.duration_sec is not None)
+        params = resumed.params
         equipment = await self._equipment(params)
         if request.backend is None:
             self._tell_default(params.backend)
-        for message in resolved.notices:
+        for message in (*resolved.notices, *resumed.notices):
             self._notice("warn", message)
         ids = tuple(track_id(item_params(params, i), equipment.model_version) for i in range(params.batch_size))
         if joined := self._jobs.join(ids, priority, auto_play):

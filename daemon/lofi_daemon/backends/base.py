@@ -42,14 +42,23 @@ class Equipment(Struct, frozen=True):
     options: dict[str, int] = {}
 
 
+class Settled(Struct, frozen=True):
+    """A stage as it will really be run, and what the user is told of that."""
+
+    params: StageParams
+    notices: tuple[str, ...] = ()
+
+
 class BackendInfo(Struct, frozen=True):
     """The front's half: what a backend is, what it takes and within which ranges.
 
     ``takes`` names the StageParams fields it understands beside stage_type, backend, prompt, duration_sec
     and seed. ``ignores`` maps fields it accepts but cannot act on to the sentence that says so.
-    ``defaults`` gives the values of the fields it takes that the request left open; ``check`` raises ``LofiError``
-    for some that do not go together. ``equip`` is for backends with more than one way to run a stage. ``extra`` is
-    the name under which pyproject.toml lists the Python ``packages`` it imports.
+    ``defaults`` gives the values of the fields it takes that the request left open, from the settings and from what
+    it did not leave open; ``check`` raises ``LofiError`` for some that do not go together; ``settle`` takes out what
+    the model cannot use. ``resume`` says how a stage starts from the latent that ``init_latent_id`` names (True: its
+    duration was asked for) and raises LATENT_MISMATCH. ``equip`` is for backends with more than one way to run a
+    stage. ``extra`` is the name under which pyproject.toml lists the Python ``packages`` it imports.
     """
 
     type: str
@@ -63,10 +72,13 @@ class BackendInfo(Struct, frozen=True):
     takes: frozenset[str] = frozenset()
     ignores: Mapping[str, str] = msgspec.field(default_factory=dict)
     schedulers: tuple[str, ...] = ()
+    time_signatures: tuple[str, ...] = ("4/4", "3/4")
     extra: str | None = None
     packages: tuple[str, ...] = ()
-    defaults: Callable[[Settings], Mapping[str, object]] = lambda settings: {}
+    defaults: Callable[[Settings, Mapping[str, object]], Mapping[str, object]] = lambda settings, asked: {}
     check: Callable[[StageParams], None] = lambda params: None
+    settle: Callable[[StageParams], Settled] = Settled
+    resume: Callable[[StageParams, LatentRecord, bool], Settled] | None = None
     availability: Callable[[Settings], Availability] = lambda settings: Availability("ready")
     equip: Callable[[Settings, StageParams], Equipment] | None = None
 

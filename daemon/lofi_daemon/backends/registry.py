@@ -15,6 +15,7 @@ BACKENDS: Mapping[str, BackendInfo] = {info.type: info for info in (SYNTH, MUSIC
 ENGINE_MODULES: Mapping[str, str] = {
     "synth": "lofi_daemon.backends.synth.engine",
     "musicgen": "lofi_daemon.backends.musicgen.engine",
+    "ace_step_15": "lofi_daemon.backends.acestep.engine",
 }
 """Imported in the worker when first used; each has ``make_engine() -> Engine``."""
 

@@ -21,13 +21,14 @@ MAX_PROMPT = 512
 MAX_SEED = 2**64 - 1
 DEFAULT_DURATION_SEC = 30.0
 
-_ALWAYS = frozenset({"stage_type", "backend", "prompt", "duration_sec", "seed"})
+ALWAYS = frozenset({"stage_type", "backend", "prompt", "duration_sec", "seed"})
 _NAMED_ERRORS = {
     "scheduler": "INVALID_SCHEDULER",
     "inference_steps": "INVALID_INFERENCE_STEPS",
     "guidance_scale": "INVALID_GUIDANCE_SCALE",
 }
-_RANGES: Mapping[str, tuple[float, float]] = {
+GUIDANCE = ("none", "cfg", "apg", "adg")
+RANGES: Mapping[str, tuple[float, float]] = {
     "inference_steps": (1, 200),
     "guidance_scale": (1.0, 30.0),
     "bpm": (30, 300),
@@ -71,10 +72,10 @@ def resolve(request: StageRequest, settings: Settings, draw_seed: Callable[[], i
             got=stage_type,
         )
 
-    values: dict[str, Any] = dict(info.defaults(settings))
+    values: dict[str, Any] = dict(info.defaults(settings, given))
     notices: list[str] = []
     for name, value in given.items():
-        if name in _ALWAYS:
+        if name in ALWAYS:
             continue
         if name in info.ignores:
             notices.append(info.ignores[name])
@@ -96,7 +97,8 @@ def resolve(request: StageRequest, settings: Settings, draw_seed: Callable[[], i
         **values,
     )
     info.check(params)
-    return Resolved(params, tuple(dict.fromkeys(notices)))
+    settled = info.settle(params)
+    return Resolved(settled.params, tuple(dict.fromkeys((*notices, *settled.notices))))
 
 
 def _prompt(prompt: str | None) -> str:
@@ -168,8 +170,8 @@ def _misplaced(name: str, info: BackendInfo) -> LofiError:
 
 def _checked(name: str, value: Any, info: BackendInfo) -> Any:
     code = _NAMED_ERRORS.get(name, "INVALID_PARAMS")
-    if name in _RANGES:
-        low, high = _RANGES[name]
+    if name in RANGES:
+        low, high = RANGES[name]
         if not low <= value <= high:
             raise LofiError(
                 code, f"{name} must lie between {low:g} and {high:g}, not {value:g}.",
@@ -178,13 +180,13 @@ def _checked(name: str, value: Any, info: BackendInfo) -> Any:
     elif name == "scheduler":
         _one_of(name, value, info.schedulers, info, code)
     elif name == "guidance":
-        _one_of(name, value, ("none", "cfg", "apg", "adg"), info, code)
+        _one_of(name, value, GUIDANCE, info, code)
     elif name == "model":
         _one_of(name, value, info.models, info, code)
     elif name == "keyscale":
         return keyscales.parse(value).name
     elif name == "timesignature":
-        return keyscales.parse_timesignature(value)
+        return keyscales.parse_timesignature(value, info.time_signatures)
     return value
 
 

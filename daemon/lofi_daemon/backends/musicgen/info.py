@@ -21,7 +21,7 @@ _MODELS = tuple(weights.model for weights in catalogue.CATALOGUE["musicgen"])
 _MELODY_MODELS = tuple(model for model in _MODELS if "melody" in model)
 
 
-def _defaults(settings: Settings) -> Mapping[str, object]:
+def _defaults(settings: Settings, asked: Mapping[str, object]) -> Mapping[str, object]:
     """Sampling as all published checkpoints' generation_config.json (and transformers, where it is silent) have it."""
     return {
         "model": _installed(settings) or _MODELS[0],
