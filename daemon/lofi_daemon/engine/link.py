@@ -21,7 +21,7 @@ class Made(Struct, frozen=True):
 class Run(Struct, frozen=True, tag="run"):
     """Render ``stages`` in order. Files go to the existing folder ``staging`` and nowhere else.
 
-    The stages ``earlier`` tells of, the first ones, are not run again. ``heard`` are the stages before the last that
+    The stages ``earlier`` tells of, the first ones, are not run again. ``heard_stages`` are those before the last that
     are to become audio even where a latent would do.
 
     ``track_ids[i]`` are the ids of stage i's batch items; their seeds are seed, seed + 1, …  ``sources`` are the paths
@@ -38,7 +38,7 @@ class Run(Struct, frozen=True, tag="run"):
     sources: dict[str, str] = {}
     latents: tuple[LatentFile, ...] = ()
     left_off: str = ""
-    heard: tuple[int, ...] = ()
+    heard_stages: tuple[int, ...] = ()
     earlier: tuple[Made, ...] = ()
 
 
@@ -112,11 +112,14 @@ class StageDone(Struct, frozen=True, tag="stage_done"):
 
 
 class Done(Struct, frozen=True, tag="done"):
-    """The last stage is finished. The ``path`` of each track and latent is a name inside the staging folder."""
+    """The last stage is finished. The ``path`` of each track and latent is a name inside the staging folder; ``params``
+    are those of the stage as it was run."""
 
     job_id: str
     tracks: tuple[Track, ...]
     latents: tuple[LatentFile, ...] = ()
+    params: StageParams | None = None
+    seconds: float = 0.0
 
 
 class Failed(Struct, frozen=True, tag="failed"):

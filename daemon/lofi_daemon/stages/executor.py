@@ -140,7 +140,7 @@ def run_job(
                                 sources, now)  # fmt: skip
         latents.remember(kept)
         if index == last:
-            emit(Done(job.job_id, done.tracks, done.latents))
+            emit(Done(job.job_id, done.tracks, done.latents, done.params, done.seconds))
             return
         left = _left(job, done)
         sources |= dict(left.tracks)
@@ -165,7 +165,7 @@ def _run_stage(
     engine = engines.get(params.backend)
     started = time.monotonic()
     staging, is_last = Path(job.staging), index == len(job.stages) - 1
-    heard = is_last or index in job.heard
+    heard = is_last or index in job.heard_stages
     stream = Stream(job.job_id, staging, job.track_ids[index][0], emit) if is_last else None
     parents = parent_ids(params, latents.records())
     own = StageLatents(job, index, emit, now, params=params, parent_ids=parents, heard=heard)
