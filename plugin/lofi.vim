@@ -10,8 +10,8 @@ if !has('nvim-0.11')
   finish
 endif
 
-com -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete Lofi lua require("lofi.command").run(<q-args>)
-com -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiGenerate Lofi generate <args>
+com -range -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete Lofi lua require("lofi.command").run(<q-args>, <range> > 0 and { <line1>, <line2> } or nil)
+com -range -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiGenerate lua require("lofi.command").run("generate " .. <q-args>, <range> > 0 and { <line1>, <line2> } or nil)
 com -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiPlay Lofi play <args>
 com -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiCancel Lofi cancel <args>
 com -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiVolume Lofi volume <args>
@@ -27,7 +27,7 @@ com -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiFocus
 com -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiPick Lofi pick <args>
 com -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiInstall Lofi install <args>
 com -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiBackends Lofi backends <args>
-com -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiAce Lofi ace <args>
+com -range -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiAce lua require("lofi.command").run("ace " .. <q-args>, <range> > 0 and { <line1>, <line2> } or nil)
 com LofiLibrary Lofi library
 com LofiPlayer Lofi player
 com LofiQueue Lofi queue

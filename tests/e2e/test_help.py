@@ -17,8 +17,7 @@ HELP = (ROOT / "doc/lofi.txt").read_text(encoding="utf-8")
 
 # Fields of later issues' requests; they are not typed by hand.
 NOT_YET = {
-    "stage_type", "cfg_interval", "init_latent_id", "t_start", "resume_sample_index", "checkpoint_step",
-    "src_latent_id", "src_stage", "src_audio_id", "cover_strength", "cover_noise_strength",
+    "stage_type", "cfg_interval", "src_latent_id", "src_stage", "src_audio_id", "cover_strength", "cover_noise_strength",
     "repaint_start", "repaint_end", "repaint_strength", "track_name", "track_classes", "lora",
 }  # fmt: skip
 

@@ -127,6 +127,7 @@ return function(view)
     },
     { "r", "its parameters on the command line, to change them", again("restore") },
     { "v", "variation: the same with a new seed", again("vary") },
+    { "t", "take it up again from its latent", again("resume") },
     {
       "x",
       "export to a file",

@@ -73,6 +73,32 @@
 ---@field backend string
 ---@field model_version string
 ---@field seed integer|string
+---@field latent_id? string
+---@field latent_checkpoint_id? string
+---@field checkpoint_step? integer
+---@field lm_metadata? table
+
+--- A latent or checkpoint as `latent_list`, `latent_get` and `latent_pin` tell of it; doc/PROTOCOL.md, Latents.
+---@class lofi.Latent
+---@field id string a UUID
+---@field path string
+---@field shape integer[] batch, frames, channels
+---@field dtype string
+---@field model_variant string
+---@field stage_type string
+---@field is_checkpoint boolean
+---@field checkpoint_step? integer
+---@field total_steps integer
+---@field schedule number[] the timesteps, with the 0 at the end
+---@field params table the stage that made it
+---@field lm_metadata? table
+---@field batch_size integer
+---@field created_at string ISO 8601, UTC
+---@field pinned boolean by hand, or because a favourite points to it
+---@field pipeline_id? string
+---@field stage_index integer
+---@field track_ids string[] of its batch, in order; none where it was not decoded
+---@field parent_ids string[] tracks and latents that it came from
 
 ---@class lofi.PlayerState
 ---@field state "stopped"|"playing"|"paused"|"waiting"|"no_device"
