@@ -143,8 +143,7 @@ def _equip(settings: Settings, params: StageParams) -> Equipment:
         )  # fmt: skip
     where = device.choose(settings)
     how = precision.choose(settings.ace_step_precision, where)
-    revision = (found.commit or f"local-{_fingerprint(found.folders)}")[:12]
-    version = f"acestep-v15-{weights.model}@{revision}/{how}/{SCHEMA}"
+    version = f"acestep-v15-{weights.model}@{found.stamp}/{how}/{SCHEMA}"
     if params.lora:
         version += f"/lora-{_fingerprint(tuple(_adapter_file(adapter) for adapter in params.lora))}"
     return Equipment(version, tuple(map(str, found.folders)), how, where)
@@ -156,13 +155,11 @@ def _adapter_file(adapter: Lora) -> Path:
 
 
 def _fingerprint(paths: tuple[Path, ...]) -> str:
-    """Of weights that carry no commit: another file under the same name makes other music."""
+    """Of files that carry no commit: another one under the same name makes other music."""
     digest = hashlib.sha256()
     for path in paths:
-        files = sorted(path.rglob("*.safetensors")) if path.is_dir() else [path]
-        for file in files:
-            stat = file.stat()
-            digest.update(f"{file.name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+        stat = path.stat()
+        digest.update(f"{path.name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:6]
 
 
