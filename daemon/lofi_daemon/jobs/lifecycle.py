@@ -160,10 +160,12 @@ class Jobs:
     def position(self, job: Job) -> int:
         return 0 if job is self._current else self._waiting.position(job)
 
-    def complete_from_library(self, job: Job, tracks: tuple[Track, ...]) -> None:
-        """``job`` needs no work: its tracks are already there."""
+    def complete_from_library(self, job: Job, results: tuple[StageResult, ...]) -> None:
+        """``job`` needs no work: what is to be heard of it is there, the last stage last."""
         job.state = "completed"
-        self._listener(JobCompleted(job, tracks, cached=True))
+        for result in results if job.is_pipeline else ():
+            self._listener(StageCompleted(job, result))
+        self._listener(JobCompleted(job, results[-1].tracks, cached=True))
 
     def cancel(self, job: Job) -> CancelResult:
         """Cancel a live job. A waiting one ends now, a running one at its next step or after HARD_CANCEL_SEC."""

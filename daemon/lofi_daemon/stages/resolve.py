@@ -21,7 +21,16 @@ MAX_PROMPT = 512
 MAX_SEED = 2**64 - 1
 DEFAULT_DURATION_SEC = 30.0
 
-ALWAYS = frozenset({"stage_type", "backend", "prompt", "duration_sec", "seed"})
+ALWAYS = frozenset({"stage_type", "backend", "prompt", "duration_sec", "seed", "preview"})
+SOURCED = ("refine", "cover", "repaint", "extract", "lego", "complete", "continue")
+"""Stages that work from a source; it says enough where they have no words. The others start from noise."""
+
+SOURCES = ("src_latent_id", "src_stage", "src_audio_id")
+"""The first that is named counts."""
+
+_WORDS = frozenset({"prompt", "lyrics"})
+"""Where "" means no words. In other texts it leaves open, and keeps what is shared out."""
+
 _NAMED_ERRORS = {
     "scheduler": "INVALID_SCHEDULER",
     "inference_steps": "INVALID_INFERENCE_STEPS",
@@ -53,16 +62,27 @@ class Resolved:
         self.notices = notices
 
 
-def resolve(request: StageRequest, settings: Settings, draw_seed: Callable[[], int]) -> Resolved:
+def resolve(
+    request: StageRequest,
+    settings: Settings,
+    draw_seed: Callable[[], int],
+    shared: StageRequest | None = None,
+    stage_index: int = 0,
+) -> Resolved:
     """Check ``request`` and fill in every default. ``draw_seed`` gives a fresh seed below 2^53.
+
+    What it leaves open is as in ``shared``, as far as its backend and type have a use for it. ``stage_index`` is its
+    place in its pipeline.
 
     Raises INVALID_PROMPT, INVALID_BACKEND, INVALID_STAGE, INVALID_DURATION, INVALID_SEED,
     INVALID_SCHEDULER, INVALID_INFERENCE_STEPS, INVALID_GUIDANCE_SCALE, INVALID_PARAMS.
     """
-    prompt = _prompt(request.prompt)
-    info = _backend(request.backend, settings)
-    given: dict[str, Any] = {name: value for name in STAGE_FIELDS if (value := getattr(request, name)) is not None}
+    own, inherited = asked(request), asked(shared) if shared else {}
+    merged = inherited | own
+    given = {name: value for name, value in merged.items() if value != "" or name in _WORDS or name == "seed"}
     stage_type = given.get("stage_type", "generate")
+    prompt = _prompt(given.get("prompt"), may_be_empty=stage_type in SOURCED)
+    info = _backend(given.get("backend"), settings)
     if stage_type not in info.stage_types:
         raise LofiError(
             "INVALID_STAGE",
@@ -72,6 +92,8 @@ def resolve(request: StageRequest, settings: Settings, draw_seed: Callable[[], i
             got=stage_type,
         )
 
+    given = {name: value for name, value in given.items() if name in own or _useful(name, info, stage_type)}
+    _check_sources(given, stage_type, stage_index, info)
     values: dict[str, Any] = dict(info.defaults(settings, given))
     notices: list[str] = []
     for name, value in given.items():
@@ -79,7 +101,7 @@ def resolve(request: StageRequest, settings: Settings, draw_seed: Callable[[], i
             continue
         if name in info.ignores:
             notices.append(info.ignores[name])
-        elif name not in info.takes:
+        elif not taken(name, info):
             raise _misplaced(name, info)
         else:
             values[name] = _checked(name, value, info)
@@ -92,8 +114,9 @@ def resolve(request: StageRequest, settings: Settings, draw_seed: Callable[[], i
         stage_type=stage_type,
         backend=info.type,
         prompt=prompt,
-        duration_sec=_duration(request.duration_sec, info),
-        seed=_seed(request.seed, draw_seed),
+        duration_sec=_duration(given.get("duration_sec"), info),
+        seed=_seed(given.get("seed"), draw_seed),
+        preview=given.get("preview", False),
         **values,
     )
     info.check(params)
@@ -101,9 +124,46 @@ def resolve(request: StageRequest, settings: Settings, draw_seed: Callable[[], i
     return Resolved(settled.params, tuple(dict.fromkeys((*notices, *settled.notices))))
 
 
-def _prompt(prompt: str | None) -> str:
+def asked(request: StageRequest) -> dict[str, Any]:
+    """What ``request`` does not leave open; "" is something."""
+    return {name: value for name in STAGE_FIELDS if (value := getattr(request, name)) is not None}
+
+
+def taken(name: str, info: BackendInfo) -> bool:
+    """Whether the backend has a use for the field."""
+    return name in ALWAYS or name in info.takes or (name == "src_stage" and "src_audio_id" in info.takes)
+
+
+def _useful(name: str, info: BackendInfo, stage_type: str) -> bool:
+    return taken(name, info) and (stage_type in SOURCED or name not in SOURCES)
+
+
+def _check_sources(given: Mapping[str, Any], stage_type: str, stage_index: int, info: BackendInfo) -> None:
+    named = [name for name in SOURCES if name in given and taken(name, info)]
+    if named and stage_type not in SOURCED:
+        types = [name for name in info.stage_types if name in SOURCED]
+        raise LofiError(
+            "INVALID_PARAMS", f"A stage “{stage_type}” starts from noise; leave {named[0]} out, or take stage_type="
+            f"{' or '.join(types)}.",
+            field=named[0], expected=None, got=given[named[0]],
+        )  # fmt: skip
+    if stage_type in SOURCED and not named and not (stage_type == "refine" and "init_latent_id" in given):
+        raise LofiError(
+            "INVALID_PARAMS", f"A stage “{stage_type}” works from a source; name a latent (src_latent_id), an earlier "
+            "stage (src_stage) or a track (src_audio_id).",
+            field="src_audio_id", expected=list(SOURCES), got=None,
+        )  # fmt: skip
+    if "src_stage" in named and not 0 <= given["src_stage"] < stage_index:
+        earlier = f"a number from 0 to {stage_index - 1}" if stage_index else "none, as no stage comes before this one"
+        raise LofiError(
+            "INVALID_PARAMS", f"src_stage names an earlier stage: {earlier}; not {given['src_stage']}.",
+            field="src_stage", expected=list(range(stage_index)), got=given["src_stage"],
+        )  # fmt: skip
+
+
+def _prompt(prompt: str | None, *, may_be_empty: bool) -> str:
     text = (prompt or "").strip()
-    if not text:
+    if not text and not (may_be_empty and prompt is not None):
         raise LofiError(
             "INVALID_PROMPT", "The prompt is empty; say what to play, such as “rainy night, mellow rhodes”.",
             field="prompt", expected=f"1–{MAX_PROMPT} characters", got=0,
@@ -126,15 +186,21 @@ def _backend(name: str | None, settings: Settings) -> BackendInfo:
     return BACKENDS[name]
 
 
-def _duration(seconds: float | None, info: BackendInfo) -> float:
+def require_duration(seconds: float, info: BackendInfo) -> None:
+    """Raises INVALID_DURATION."""
     low, high = info.min_duration_sec, info.max_duration_sec
-    value = DEFAULT_DURATION_SEC if seconds is None else float(seconds)
-    if not low <= value <= high:
+    if not low <= seconds <= high:
         raise LofiError(
             "INVALID_DURATION",
-            f"{info.name} makes tracks of {low:g} to {high:g} seconds, not {value:g}; set duration_sec in that range.",
-            field="duration_sec", expected=[low, high], got=value,
+            f"{info.name} makes tracks of {low:g} to {high:g} seconds, not {seconds:g}; set duration_sec in that "
+            "range.",
+            field="duration_sec", expected=[low, high], got=seconds,
         )  # fmt: skip
+
+
+def _duration(seconds: float | None, info: BackendInfo) -> float:
+    value = DEFAULT_DURATION_SEC if seconds is None else float(seconds)
+    require_duration(value, info)
     return value
 
 

@@ -16,10 +16,11 @@ def resume(params: StageParams, latents: Mapping[str, LatentFile], duration_aske
     Raises LATENT_MISMATCH; INVALID_PARAMS for what only a latent gives a meaning to.
     """
     if params.init_latent_id is None:
-        if params.resume_sample_index:
+        if params.resume_sample_index and params.src_latent_id is None and params.src_stage is None:
             raise LofiError(
                 "INVALID_PARAMS",
-                "resume_sample_index chooses an item of a latent: name one with init_latent_id, or leave it out.",
+                "resume_sample_index chooses an item of a latent: name one with init_latent_id or src_latent_id, or "
+                "leave it out.",
                 field="resume_sample_index", expected=None, got=params.resume_sample_index,
             )  # fmt: skip
         return Resolved(params, ())
