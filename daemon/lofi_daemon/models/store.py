@@ -76,7 +76,8 @@ def _all_of(parts: tuple[Part, ...], root: Path, cache: Path) -> Found:
     if all(one.status == "ready" for one in found):
         folders = tuple(one.folders[0] for one in found)
         return Found("ready", here, size, found[0].commit, folders, found[0].stamp)
-    return Found("partial" if here else "absent", here, size, found[0].commit)
+    # What several models share says nothing of this one.
+    return Found("partial" if found[0].here else "absent", here, size, found[0].commit)
 
 
 def look_part(part: Part, root: Path, cache: Path) -> Found:
