@@ -48,6 +48,7 @@ from .protocol.methods import models as model_methods
 from .protocol.methods import playback as playback_methods
 from .protocol.methods import playlist as playlist_methods
 from .protocol.methods import radio as radio_methods
+from .protocol.methods import studio as studio_methods
 from .protocol.methods import timers as timer_methods
 from .protocol.methods.table import Table
 from .protocol.session import Session
@@ -137,6 +138,7 @@ class App:
             shared_log,
         )
         generation_methods.add(table, self.generation, self.jobs)
+        studio_methods.add(table)
         model_methods.add(table, settings, self.downloads)
         library_methods.add(table, self.library)
         latent_methods.add(table, self.library)
