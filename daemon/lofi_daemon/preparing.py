@@ -58,6 +58,7 @@ async def prepare(
         _require_item(params, earlier[params.src_stage].params.batch_size, f"Stage {params.src_stage} makes")
     if not duration_asked and params.init_latent_id is None:
         params = _as_long_as_its_source(params, earlier, records, tracks)
+    BACKENDS[params.backend].fits(params)
     equipment = await _equipment(params, settings)
     return Prepared(
         params=params,

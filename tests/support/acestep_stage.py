@@ -107,4 +107,6 @@ class Context:
 def resumed(of: StageParams, latent: Latent, duration_asked: bool = False) -> StageParams:
     """``of`` from ``latent``, as the front settles it."""
     assert V15.resume
-    return V15.resume(msgspec.structs.replace(of, init_latent_id=latent.record.id), latent.record, duration_asked).params
+    return V15.resume(
+        msgspec.structs.replace(of, init_latent_id=latent.record.id), latent.record, duration_asked
+    ).params

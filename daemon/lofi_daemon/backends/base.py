@@ -57,8 +57,9 @@ class BackendInfo(Struct, frozen=True):
     ``defaults`` gives the values of the fields it takes that the request left open, from the settings and from what
     it did not leave open; ``check`` raises ``LofiError`` for some that do not go together; ``settle`` takes out what
     the model cannot use. ``resume`` says how a stage starts from the latent that ``init_latent_id`` names (True: its
-    duration was asked for) and raises LATENT_MISMATCH. ``equip`` is for backends with more than one way to run a
-    stage. ``extra`` is the name under which pyproject.toml lists the Python ``packages`` it imports.
+    duration was asked for) and raises LATENT_MISMATCH; ``fits`` raises ``LofiError`` for what does not fit the
+    duration, once that of a source is known. ``equip`` is for backends with more than one way to run a stage.
+    ``extra`` is the name under which pyproject.toml lists the Python ``packages`` it imports.
     """
 
     type: str
@@ -79,6 +80,7 @@ class BackendInfo(Struct, frozen=True):
     check: Callable[[StageParams], None] = lambda params: None
     settle: Callable[[StageParams], Settled] = Settled
     resume: Callable[[StageParams, LatentRecord, bool], Settled] | None = None
+    fits: Callable[[StageParams], None] = lambda params: None
     availability: Callable[[Settings], Availability] = lambda settings: Availability("ready")
     equip: Callable[[Settings, StageParams], Equipment] | None = None
 

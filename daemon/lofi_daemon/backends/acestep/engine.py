@@ -10,21 +10,23 @@ import torch
 from torch import Tensor
 
 from acestep_core.conditioning.masks import SAMPLE_RATE
-from acestep_core.errors import AceStepError, ConditionError, LoadError, NotFiniteError, ResumeError
+from acestep_core.errors import AceStepError, ConditionError
 from acestep_core.guidance import Guidance
 from acestep_core.noise import SeededNoise
-from acestep_core.sampler import Condition, Sampled, Settings, Step, sample
+from acestep_core.sampler import Sampled, Settings, Step, sample
 from acestep_core.schedules import Grid
 from acestep_core.stored import pack, pack_latent
-from acestep_core.v15 import tasks
 from acestep_core.v15.modules import Denoiser
 
 from ...errors import LofiError
 from ...model import StageParams
-from ..base import Equipment, LatentMade, RenderContext, Rendering
-from . import memory, plan, sound, start, words
+from ..base import Equipment, LatentMade, Origin, RenderContext, Rendering
+from . import memory, plan, sound, sources, start, telling, trouble, words
 from .parts import Parts
-from .progress import Progress, Velocities
+from .progress import DECODING_COST, Progress, Velocities
+from .sound import Splice
+from .sources import Source
+from .telling import Encoded
 from .words import Words
 
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -46,8 +48,8 @@ class AceStepEngine:
 
     def __init__(self) -> None:
         self._parts: Parts | None = None
-        self._encoded: OrderedDict[Words, tuple[Tensor, Tensor]] = OrderedDict()
-        self._decoding_costs: dict[str, float | None] = {}
+        self._encoded: OrderedDict[Words, Encoded] = OrderedDict()
+        self._decoding_costs: dict[str, float] = {}
 
     def render(self, params: StageParams, context: RenderContext) -> list[Rendering]:
         """One item for each of ``params.batch_size``, with the seeds seed, seed + 1, …
@@ -62,18 +64,18 @@ class AceStepEngine:
                 try:
                     return self._render(params, context, device)
                 except (RuntimeError, AssertionError) as error:  # torch asserts that it was built for the GPU
-                    reason = _first_line(error)
+                    reason = trouble.first_line(error)
                 self._leave_gpu(context, reason)
             return self._render(params, context, "cpu")
         except AceStepError as error:
-            raise _named(error) from error
+            raise trouble.named(error) from error
         except MemoryError as error:
             self.unload()
-            raise _no_memory() from error
+            raise trouble.no_memory() from error
         except RuntimeError as error:
-            if "not enough memory" in str(error) or "can't allocate memory" in str(error):
+            if trouble.is_memory(error):
                 self.unload()
-                raise _no_memory() from error
+                raise trouble.no_memory() from error
             raise
 
     def unload(self) -> bool:
@@ -96,16 +98,37 @@ class AceStepEngine:
 
     def _render(self, params: StageParams, context: RenderContext, device: str) -> list[Rendering]:
         named = context.latent(params.init_latent_id) if params.init_latent_id else None  # may fail: before the load
+        origin = context.origin() if params.stage_type != "generate" else None
         parts = self._open(params, context.equipment, device)
         self.device = parts.device.type
         frames, batch = plan.frames_of(params.duration_sec), params.batch_size
-        condition, null = self._condition(parts, params, frames)
-
         noise = SeededNoise(int(params.seed), batch, frames)
         first = noise.draw()
-        begun = start.left_off(context.left_off) if context.left_off else start.begin(params, noise, first, named)
-        settings = Settings(begun.grid, _solver(params), _guidance(params), parts.layout.distilled)
-        progress = Progress(context.step, settings, begun.x, batch, self._decoding_costs.get(self.device))
+
+        said = self._read(parts, words.of(params, params.stage_type))
+        goes_over = params.stage_type == "cover" and (params.cover_strength or 0.0) < 1
+        plain = self._read(parts, words.of(params, "text2music")) if goes_over else None
+        source = self._source(parts, params, origin, context)
+        timbre = self._timbre(parts, params, context)
+        conditioner = parts.conditioner()
+        refined = params.stage_type == "refine"
+        near: Tensor | None = None
+        if source is not None:
+            near = source.latents(params, frames, conditioner.silence)
+        elif origin is not None and origin.latent is not None:
+            near = sources.finished(origin.latent, origin.latent_index, frames)
+        told = telling.tell(
+            conditioner, params, frames, said, plain, parts.layout.timbre_frames, timbre, None if refined else near
+        )
+        null = conditioner.null
+        del conditioner
+
+        begun = (
+            start.begin(params, noise, first, named, near) if not context.left_off else start.left_off(context.left_off)
+        )
+        settings = Settings(begun.grid, _solver(params), _guidance(params), parts.layout.distilled, begun.switch_step)
+        cost = self._decoding_costs.get(self.device, DECODING_COST) if context.wants_audio else 0.0
+        progress = Progress(context.step, settings, begun.x, batch, cost)
         denoiser = Denoiser(parts.transformer(), null)
         progress.begin()
 
@@ -119,15 +142,34 @@ class AceStepEngine:
         sampled = sample(
             Velocities(denoiser, progress, apart=self.device == "cpu"),
             settings,
-            Condition(condition.encoder.expand(batch, -1, -1), condition.context.expand(batch, -1, -1)),
+            told.condition,
             noise,
             start=begun.x,
+            switched=told.switched,
+            repaint=None if near is None else telling.repaint(params, told, near, first),
             on_step=on_step,
             checkpoint_step=params.checkpoint_step,
         )
         del denoiser
         self._keep(params, sampled, grid, context)
-        return self._sound(parts, params, sampled.latent, context, progress)
+        if not context.wants_audio:
+            return []
+        return self._sound(parts, params, sampled.latent, context, progress, _splice(params, source))
+
+    def _source(
+        self, parts: Parts, params: StageParams, origin: Origin | None, context: RenderContext
+    ) -> Source | None:
+        """The source as waveform and latents; None where there is none, or a latent that is refined as it is."""
+        if origin is None or (params.stage_type == "refine" and origin.latent is not None):
+            return None
+        sound = sources.waveform(parts.vae, origin, params.duration_sec)
+        return sources.encoded(parts.vae(), sound, lambda: context.step(0, 1))
+
+    def _timbre(self, parts: Parts, params: StageParams, context: RenderContext) -> Tensor | None:
+        if params.reference_audio_id is None:
+            return None
+        path = context.source(params.reference_audio_id)
+        return sources.timbre(parts.vae(), path, params, parts.layout.timbre_frames)
 
     def _open(self, params: StageParams, equipment: Equipment, device: str) -> Parts:
         wanted = (equipment.folders, params.model, equipment.precision, device, params.lora or ())
@@ -137,14 +179,7 @@ class AceStepEngine:
             self._parts = Parts(equipment.folders, params.model, equipment.precision, device, params.lora or ())
         return self._parts
 
-    def _condition(self, parts: Parts, params: StageParams, frames: int) -> tuple[Condition, Tensor]:
-        """Of one item, at its own length, so that batch mates do not hear of each other; and the one of nothing."""
-        text, lyric = self._read(parts, words.of(params))
-        conditioner = parts.conditioner()
-        heard = tasks.hear(conditioner, text, lyric, 1, parts.layout.timbre_frames)
-        return conditioner.condition(heard, tasks.from_nothing(conditioner, frames, 1)), conditioner.null
-
-    def _read(self, parts: Parts, said: Words) -> tuple[Tensor, Tensor]:
+    def _read(self, parts: Parts, said: Words) -> Encoded:
         """The encoded words, from memory if they were said before."""
         if said not in self._encoded:
             encoder = parts.text()
@@ -156,7 +191,7 @@ class AceStepEngine:
                 text = encoder.text(said.text)
             except ConditionError as error:
                 raise LofiError("INVALID_PROMPT", str(error), field="prompt") from error
-            self._encoded[said] = text, lyric
+            self._encoded[said] = Encoded(text, lyric)
             while len(self._encoded) > REMEMBERED:
                 self._encoded.popitem(last=False)
         self._encoded.move_to_end(said)
@@ -171,7 +206,13 @@ class AceStepEngine:
             context.keep(LatentMade(pack(saved), params.model, saved.grid, steps, checkpoint_step=saved.step))
 
     def _sound(
-        self, parts: Parts, params: StageParams, latent: Tensor, context: RenderContext, progress: Progress
+        self,
+        parts: Parts,
+        params: StageParams,
+        latent: Tensor,
+        context: RenderContext,
+        progress: Progress,
+        splice: Splice | None,
     ) -> list[Rendering]:
         autoencoder = parts.vae()
         tile = sound.MPS_TILE if parts.device.type == "mps" else sound.TILE
@@ -180,12 +221,15 @@ class AceStepEngine:
         made = []
         for item, one in enumerate(latent):
             pieces = []
-            for piece in sound.decode(autoencoder, one.to(parts.device), params.duration_sec, tile, progress.decoded):
+            latents, seconds = one.to(parts.device), params.duration_sec
+            for piece in sound.decode(autoencoder, latents, seconds, tile, progress.decoded, splice):
                 pieces.append(piece)
                 if item == 0:
                     context.audio(piece, SAMPLE_RATE)
             made.append(Rendering(np.concatenate(pieces), SAMPLE_RATE, metadata=metadata))
-        self._decoding_costs[self.device] = progress.decoding_cost()
+        cost = progress.decoding_cost()
+        if cost is not None:
+            self._decoding_costs[self.device] = cost
         return made
 
 
@@ -210,34 +254,14 @@ def _guidance(params: StageParams) -> Guidance:
     return Guidance(params.guidance, params.guidance_scale, params.cfg_interval or (0.0, 1.0))  # type: ignore[arg-type]
 
 
+def _splice(params: StageParams, source: Source | None) -> Splice | None:
+    window = telling.window_of(params)
+    if params.stage_type != "repaint" or source is None or window is None:
+        return None
+    return Splice(source.sound, window, telling.crossfade_sec(params))
+
+
 def _checkpoint(params: StageParams, step: Step) -> LatentMade:
     saved = step.checkpoint()
     assert params.model is not None
     return LatentMade(pack(saved), params.model, saved.grid, step.total, checkpoint_step=step.index)
-
-
-def _named(error: AceStepError) -> LofiError:
-    """What the core raised, by its name on the wire."""
-    if isinstance(error, NotFiniteError):
-        return LofiError(
-            "MODEL_INFERENCE_FAILED",
-            f"The music became NaN after step {error.step + 1} of {error.total}: set ace_step_precision = float32, ask "
-            "for less guidance, or download the model again.",
-        )
-    if isinstance(error, LoadError):
-        return LofiError("MODEL_LOAD_FAILED", str(error))
-    if isinstance(error, ResumeError):
-        return LofiError("LATENT_MISMATCH", str(error), field="init_latent_id")
-    return LofiError("INVALID_PARAMS", str(error))
-
-
-def _no_memory() -> LofiError:
-    return LofiError(
-        "MODEL_INFERENCE_FAILED",
-        "There is not enough memory for ACE-Step; close other programs, or ask for a shorter track or fewer at once "
-        "(duration_sec, batch_size).",
-    )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

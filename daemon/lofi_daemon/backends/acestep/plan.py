@@ -8,6 +8,10 @@ from acestep_core.schedules import Grid
 from ...model import LatentRecord, StageParams
 
 TURBO_STEPS = schedules.TURBO_STEPS
+REFINED = 0.5
+"""How far back a refinement goes where the request does not say."""
+
+BASE_ONLY = frozenset({"extract", "lego", "complete"})
 LATENT_CHANNELS = 64
 FRAMES_PER_SEC = 25
 MIN_FRAMES = 128
@@ -38,15 +42,23 @@ def whole_grid(params: StageParams) -> Grid:
 
 
 def grid(params: StageParams, start: LatentRecord | None) -> Grid:
-    """The grid to walk from ``start``: cut at ``t_start`` for a finished latent, a checkpoint's own where the request's
-    ends in it (one that was cut is gone on with as it was), else the request's, which is then cut at the saved t."""
+    """The grid to walk from ``start``: cut at ``t_start`` for a finished latent or what is refined, a checkpoint's own
+    where the request's ends in it (one that was cut is gone on with as it was), else the request's, which is then cut
+    at the saved t."""
     whole = whole_grid(params)
-    if start is None:
-        return whole
-    if not start.is_checkpoint:
-        return schedules.truncate(whole, 1.0 if params.t_start is None else params.t_start)
-    saved = start.schedule
-    return saved if len(saved) > 1 and schedules.same(whole[-len(saved) :], saved) else whole
+    if start is not None and start.is_checkpoint:
+        saved = start.schedule
+        return saved if len(saved) > 1 and schedules.same(whole[-len(saved) :], saved) else whole
+    if start is not None or params.stage_type == "refine":
+        return schedules.truncate(whole, denoise(params))
+    if params.cover_noise_strength:
+        return schedules.nearest_start(whole, params.cover_noise_strength)
+    return whole
+
+
+def denoise(params: StageParams) -> float:
+    """How far back into the noise a latent is taken."""
+    return 1.0 if params.t_start is None else params.t_start
 
 
 def steps_taken(params: StageParams, start: LatentRecord | None) -> range:

@@ -17,7 +17,10 @@ DECODING_COST = 12.0
 
 
 class Progress:
-    """Tells ``step`` (``RenderContext.step``), which is also where a cancel takes effect."""
+    """Tells ``step`` (``RenderContext.step``), which is also where a cancel takes effect.
+
+    ``decoding_cost`` is that of an item, in evaluations; 0 where nothing is decoded.
+    """
 
     def __init__(
         self,
@@ -25,13 +28,13 @@ class Progress:
         settings: Settings,
         start: Tensor | Checkpoint,
         batch: int,
-        decoding_cost: float | None = None,
+        decoding_cost: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._step, self._clock = step, clock
         self._evaluations = batch * evaluations(settings, start)
-        self._decoding = round(UNIT * batch * (DECODING_COST if decoding_cost is None else decoding_cost)) or 1
-        self._total = UNIT * self._evaluations + self._decoding
+        self._decoding = round(UNIT * batch * decoding_cost)
+        self._total = UNIT * self._evaluations + self._decoding or 1
         self._batch = batch
         self._evaluated = 0
         self._frames = self._decoded = 0

@@ -7,7 +7,7 @@ import msgspec
 from ...errors import LofiError
 from ...model import LatentRecord, StageParams
 from ..base import Settled
-from . import plan
+from . import checks, plan
 
 
 def resume(params: StageParams, record: LatentRecord, duration_asked: bool) -> Settled:
@@ -22,16 +22,19 @@ def resume(params: StageParams, record: LatentRecord, duration_asked: bool) -> S
             f"The latent {record.id[:8]} is a checkpoint, which goes on from its own step: leave t_start out.",
             field="t_start", expected=None, got=params.t_start,
         )  # fmt: skip
+    if params.stage_type == "refine" and not record.is_checkpoint and params.t_start is None:
+        params = msgspec.structs.replace(params, t_start=plan.REFINED)
     if not record.is_checkpoint and (params.t_start is None or params.t_start >= 1):
         if not duration_asked and _fits(record):
             params = msgspec.structs.replace(params, duration_sec=_seconds(record))
         plain = msgspec.structs.replace(params, init_latent_id=None, t_start=None, resume_sample_index=None)
         unused = f"The latent {record.id[:8]} is not used: with t_start = 1 all is made anew; lower it to resume."
+        checks.require_step(plain, None)
         return Settled(plain, (unused,))
     params = _with_duration(params, record, duration_asked)
     _same_model(params, record)
     params = _with_item(params, record)
-    _within(params, record)
+    checks.require_step(params, record)
     said = []
     if record.model_variant == "unknown":
         said.append(
@@ -100,16 +103,3 @@ def _with_item(params: StageParams, record: LatentRecord) -> StageParams:
             field="resume_sample_index", expected=[0, batch - 1], got=index,
         )  # fmt: skip
     return params
-
-
-def _within(params: StageParams, record: LatentRecord) -> None:
-    if params.checkpoint_step is None:
-        return
-    steps = plan.steps_taken(params, record)
-    if params.checkpoint_step not in steps:
-        taken = f"takes steps {steps[0]} to {steps[-1]}" if steps else "has no step left"
-        raise LofiError(
-            "INVALID_PARAMS",
-            f"From latent {record.id[:8]} the run {taken}: checkpoint_step {params.checkpoint_step} is none of them.",
-            field="checkpoint_step", expected=[steps[0], steps[-1]] if steps else [], got=params.checkpoint_step,
-        )  # fmt: skip

@@ -20,8 +20,8 @@ class Words:
     lyric: str
 
 
-def of(params: StageParams, task: str = "text2music") -> Words:
-    """For ``task``, a stage's or text2music."""
+def of(params: StageParams, task: str) -> Words:
+    """``task`` is the stage's type, or one that is not known to the model: text2music."""
     asked = instruction(task, params.track_name, params.track_classes)
     metas: dict[str, object] = {"duration": params.duration_sec}
     if params.bpm is not None:
