@@ -44,6 +44,7 @@ ASKED = (
     ("playlist_mode", {"loop": "all", "shuffle": True}, LIST),
     ("audio_devices", {}, "lofi.Devices"),
     ("audio_device_set", {"device": ""}, "lofi.Devices"),
+    ("stage_fields", {}, "{ fields: lofi.StageField[] }"),
     ("presets_list", {}, "{ presets: lofi.Preset[] }"),
     ("focus_start", {"work_min": 25, "break_min": 5, "rounds": 2}, FOCUS),
     ("focus_stop", {}, FOCUS),

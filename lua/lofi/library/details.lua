@@ -184,6 +184,20 @@ local function keys(self)
     { "v", "variation: the same with a new seed", after_closing(again.vary) },
     { "t", "take it up again from its latent", after_closing(again.resume) },
     {
+      "S",
+      "in the studio, as one stage",
+      after_closing(function(track)
+        require("lofi.studio.send").restore(track.id)
+      end),
+    },
+    {
+      "L",
+      "lineage",
+      after_closing(function(track)
+        require("lofi.lineage").open(track.id)
+      end),
+    },
+    {
       { "q", "<Esc>" },
       "close",
       function()
