@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 from msgspec import UNSET, Struct
 
 from . import limits
+from .backends.base import Equipment
 from .backends.registry import BACKENDS
 from .config import Settings
 from .errors import LofiError
@@ -21,7 +22,8 @@ from .limits import LimitHook
 from .model import NoticeLevel, Priority, StageParams, Track
 from .preparing import Finds, Prepared, heard_stages, prepare
 from .stages.request import Pipeline, StageRequest
-from .stages.resolve import Resolved, resolve
+from .stages.resolve import Resolved, merged, resolve
+from .stages.sources import weighed
 
 
 def draw_seed() -> int:
@@ -66,6 +68,10 @@ class Earlier(Struct, frozen=True):
     result: StageResult
 
 
+_UNKNOWN = Prepared(StageParams(backend="", prompt="", duration_sec=0, seed=0), (), Equipment(""))
+"""In the place of a stage that is not looked at."""
+
+
 class Accepted(Struct, frozen=True):
     job: Job
     status: Literal["cached", "queued", "generating"]
@@ -103,7 +109,7 @@ class Generation:
         QUEUE_FULL.
         """
         stages = await self._prepared(Pipeline(stages=(request,)), job_id, (), named=False)
-        return await self._accept(stages, priority, job_id, auto_play, (), is_pipeline=False)
+        return await self._accept(stages, priority, job_id, auto_play, (), ())
 
     async def run(
         self,
@@ -119,14 +125,21 @@ class Generation:
         """
         stages = await self._prepared(pipeline, job_id, earlier, named=True)
         results = tuple(stage.result for stage in earlier)
-        return await self._accept(stages, priority, job_id, auto_play, results, is_pipeline=True)
+        return await self._accept(stages, priority, job_id, auto_play, results, merged(pipeline))
 
-    async def check(self, pipeline: Pipeline, stage_index: int, earlier: Sequence[Prepared]) -> Prepared:
-        """What ``run`` would make of one stage. Raises as it does, but never that a backend is not ready."""
+    async def check(
+        self, pipeline: Pipeline, stage_index: int, earlier: Sequence[Prepared | None], library: Finds
+    ) -> Prepared | None:
+        """What ``run`` would make of one stage; None where it works from one before that is None. Raises as it does."""
         with in_stage(stage_index):
             resolved = self._resolve(pipeline, stage_index)
-            return await prepare(resolved, self._duration_asked(pipeline, stage_index), earlier, self._settings,
-                                 self._library)  # fmt: skip
+            self._require_ready(resolved.params.backend)
+            source = weighed(resolved.params).src_stage
+            if source is not None and earlier[source] is None:
+                return None
+            known = [stage or _UNKNOWN for stage in earlier]
+            asked = self._duration_asked(pipeline, stage_index)
+            return await prepare(resolved, asked, known, self._settings, library)
 
     def _resolve(self, pipeline: Pipeline, index: int) -> Resolved:
         return resolve(pipeline.stages[index], self._settings, draw_seed, pipeline.shared, index)
@@ -169,8 +182,7 @@ class Generation:
         job_id: str | None,
         auto_play: bool,
         results: tuple[StageResult, ...],
-        *,
-        is_pipeline: bool,
+        asked: tuple[dict[str, object], ...],
     ) -> Accepted:
         params = tuple(stage.params for stage in stages)
         job = Job(
@@ -182,7 +194,7 @@ class Generation:
             auto_play=auto_play,
             latents=tuple({file.record.id: file for stage in stages for file in stage.latents}.values()),
             sources={name: path for stage in stages for name, path in stage.sources.items()},
-            is_pipeline=is_pipeline,
+            asked=asked,
             heard_stages=heard_stages(params),
             first=len(results),
             results=results,
@@ -201,8 +213,8 @@ class Generation:
         if len(job.stages) > 1:
             return None
         joined = self._jobs.join(job.track_ids[0], job.priority, job.auto_play)
-        if joined and job.is_pipeline and len(joined.stages) == 1:
-            joined.is_pipeline = True
+        if joined and len(joined.stages) == 1:
+            joined.asked = joined.asked or job.asked
         return joined
 
     async def _in_library(self, job: Job) -> tuple[StageResult, ...]:

@@ -34,8 +34,8 @@ class StageResult(Struct, frozen=True):
 class Job(Struct, eq=False):
     """One accepted request. Only ``Jobs`` changes it. ``sources`` and ``heard_stages``: see ``engine.link.Run``.
 
-    ``is_pipeline``: each stage's end is told. ``results`` are of the stages that have ended; those that a job begins
-    with were run by another, ``first`` is the one after them.
+    ``asked`` is what a pipeline's stages were asked for, before defaults: each stage's end is told. ``results`` are
+    of the stages that have ended; those that a job begins with were run by another, ``first`` is the one after them.
     """
 
     id: str
@@ -47,7 +47,7 @@ class Job(Struct, eq=False):
     sources: dict[str, str] = {}
     latents: tuple[LatentFile, ...] = ()
     """What its stages start from."""
-    is_pipeline: bool = False
+    asked: tuple[dict[str, object], ...] = ()
     heard_stages: tuple[int, ...] = ()
     first: int = 0
     results: tuple[StageResult, ...] = ()

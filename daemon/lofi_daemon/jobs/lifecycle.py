@@ -162,8 +162,8 @@ class Jobs:
 
     def complete_from_library(self, job: Job, results: tuple[StageResult, ...]) -> None:
         """``job`` needs no work: what is to be heard of it is there, the last stage last."""
-        job.state = "completed"
-        for result in results if job.is_pipeline else ():
+        job.state, job.results = "completed", results
+        for result in results if job.asked else ():
             self._listener(StageCompleted(job, result))
         self._listener(JobCompleted(job, results[-1].tracks, cached=True))
 
@@ -360,7 +360,7 @@ class Jobs:
                 return None
             result = StageResult(done.stage_index, done.params, done.seconds, tuple(tracks), tuple(latents))
             job.results += (result,)
-            if job.is_pipeline and job is self._current:
+            if job.asked and job is self._current:
                 self._listener(StageCompleted(job, result))
             return result
 

@@ -15,6 +15,7 @@ from .changes import LibraryChanged
 from .export import export_file
 from .latents.store import KEEP_FOREVER
 from .offloop import OffLoop
+from .pipelines import PipelineRecord
 from .tracks import CacheStats, Tracks
 
 if TYPE_CHECKING:
@@ -155,6 +156,17 @@ class Library:
     async def delete_latent(self, prefix: str) -> str:
         """Raises LATENT_NOT_FOUND; INVALID_PARAMS while a live job starts from it."""
         return await self._run(self._tracks.latents.delete, prefix, self._latents_in_use())
+
+    async def keep_pipeline(self, record: PipelineRecord) -> None:
+        """Add or replace. Raises CACHE_WRITE_ERROR."""
+        await self._run(self._tracks.keep_pipeline, record)
+
+    async def pipeline(self, pipeline_id: str) -> PipelineRecord | None:
+        return await self._run(self._tracks.pipeline, pipeline_id)
+
+    async def pipelines(self) -> list[PipelineRecord]:
+        """The newest first."""
+        return await self._run(self._tracks.pipelines)
 
     async def sweep_latents(self) -> None:
         """Let go of the latents whose time is over. Raises CACHE_WRITE_ERROR."""

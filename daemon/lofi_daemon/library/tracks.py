@@ -25,6 +25,7 @@ from .latents import adopt
 from .latents.store import Latents
 from .layout import Layout
 from .lock import FileLock
+from .pipelines import PipelineRecord
 from .staging import Staging
 
 MAX_PAGE = 200
@@ -227,6 +228,17 @@ class Tracks:
         leaving = to_evict(entries, total, limit, {*protect, self._newest})
         self._remove(leaving)
         return [entry.id for entry in leaving]
+
+    def keep_pipeline(self, record: PipelineRecord) -> None:
+        """Add or replace. Raises CACHE_WRITE_ERROR."""
+        self._index.ask(lambda index: index.pipelines.put(record))
+
+    def pipeline(self, pipeline_id: str) -> PipelineRecord | None:
+        return self._index.ask(lambda index: index.pipelines.get(pipeline_id))
+
+    def pipelines(self) -> list[PipelineRecord]:
+        """The newest first."""
+        return self._index.ask(lambda index: index.pipelines.newest_first())
 
     def export(self, prefix: str, path: str, audio_format: AudioFormat | None = None) -> Path:
         """``export.export_file`` of the track. Raises INVALID_TRACK_ID and what that raises."""

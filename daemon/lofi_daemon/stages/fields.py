@@ -12,7 +12,7 @@ from ..backends.base import BackendInfo
 from ..backends.registry import BACKENDS
 from ..backends.synth.keyscale import SPELLINGS
 from .request import STAGE_FIELDS, StageRequest
-from .resolve import ALWAYS, GUIDANCE, RANGES
+from .resolve import GUIDANCE, RANGES, taken
 
 _ANY = ALWAYS | {"preview"}
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+
 from ..backends.base import BackendInfo
 from ..backends.registry import BACKENDS, default_backend
 from ..backends.synth import keyscale as keyscales
 from ..config import Settings
 from ..errors import LofiError
 from ..model import MAX_JSON_INT, Seed, StageParams, canonical_seed
-from .request import STAGE_FIELDS, StageRequest
+from .request import STAGE_FIELDS, Pipeline, StageRequest
 
 MAX_PROMPT = 512
 MAX_SEED = 2**64 - 1
@@ -77,9 +79,9 @@ def resolve(
     Raises INVALID_PROMPT, INVALID_BACKEND, INVALID_STAGE, INVALID_DURATION, INVALID_SEED,
     INVALID_SCHEDULER, INVALID_INFERENCE_STEPS, INVALID_GUIDANCE_SCALE, INVALID_PARAMS.
     """
-    own, inherited = asked(request), asked(shared) if shared else {}
-    merged = inherited | own
-    given = {name: value for name, value in merged.items() if value != "" or name in _WORDS or name == "seed"}
+    own = asked(request)
+    both = asked(shared) | own if shared else own
+    given = {name: value for name, value in both.items() if value != "" or name in _WORDS or name == "seed"}
     stage_type = given.get("stage_type", "generate")
     prompt = _prompt(given.get("prompt"), may_be_empty=stage_type in SOURCED)
     info = _backend(given.get("backend"), settings)
@@ -127,6 +129,12 @@ def resolve(
 def asked(request: StageRequest) -> dict[str, Any]:
     """What ``request`` does not leave open; "" is something."""
     return {name: value for name in STAGE_FIELDS if (value := getattr(request, name)) is not None}
+
+
+def merged(pipeline: Pipeline) -> tuple[dict[str, Any], ...]:
+    """What each stage asks for, its own and the shared, as JSON has it."""
+    shared = asked(pipeline.shared)
+    return tuple(msgspec.json.decode(msgspec.json.encode(shared | asked(stage))) for stage in pipeline.stages)
 
 
 def taken(name: str, info: BackendInfo) -> bool:
