@@ -32,16 +32,21 @@ local function ask(method, member)
   end)
 end
 
+---@param fields lofi.StageField[]
+function M.learn(fields)
+  M.fields, by_name = fields, {}
+  for _, field in ipairs(fields) do
+    by_name[field.name] = field
+  end
+end
+
 --- Ask the daemon for what it has.
 local function load()
   ask("cache_list", "tracks")
   ask("latent_list", "latents")
   require("lofi").request("stage_fields", nil, function(err, result)
     if not err then
-      M.fields, by_name = result.fields, {}
-      for _, field in ipairs(result.fields) do
-        by_name[field.name] = field
-      end
+      M.learn(result.fields)
       tell()
     end
   end)
