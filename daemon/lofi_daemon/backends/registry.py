@@ -22,6 +22,7 @@ ENGINE_MODULES: Mapping[str, str] = {
 SELFTEST_MODULES: Mapping[str, str] = {
     "synth": "lofi_daemon.backends.synth.selftest",
     "musicgen": "lofi_daemon.backends.musicgen.selftest",
+    "ace_step_15": "lofi_daemon.backends.acestep.selftest",
 }
 """What `lofi selftest` runs; each has ``look(equipment) -> Iterator[Finding]``."""
 
