@@ -215,6 +215,15 @@ class Index:
                 rows[row.id] = row
         return list(rows.values())
 
+    def parents(self) -> dict[str, tuple[str, ...]]:
+        """Of every track that has any."""
+        with self._named():
+            rows = self._db.execute(
+                "SELECT id, json_extract(track, '$.parent_ids') FROM tracks"
+                " WHERE json_array_length(track, '$.parent_ids') > 0"
+            ).fetchall()
+        return {track_id: msgspec.json.decode(text, type=tuple[str, ...]) for track_id, text in rows}
+
     def page(self, words: tuple[str, ...], sort: str, limit: int, offset: int) -> tuple[list[Row], int]:
         """Rows that hold every one of the casefolded ``words``, in the order ``sort``; how many there are in all."""
         condition = " AND ".join(["instr(words, ?) > 0"] * len(words))

@@ -14,6 +14,7 @@ from ..units import size
 from .changes import LibraryChanged
 from .export import export_file
 from .latents.store import KEEP_FOREVER
+from .lineage import Node
 from .offloop import OffLoop
 from .pipelines import PipelineRecord
 from .tracks import CacheStats, Tracks
@@ -156,6 +157,10 @@ class Library:
     async def delete_latent(self, prefix: str) -> str:
         """Raises LATENT_NOT_FOUND; INVALID_PARAMS while a live job starts from it."""
         return await self._run(self._tracks.latents.delete, prefix, self._latents_in_use())
+
+    async def lineage(self, track: str | None, latent: str) -> tuple[str, list[Node]]:
+        """The whole id of a track, else of a latent, and its family. Raises INVALID_TRACK_ID, LATENT_NOT_FOUND."""
+        return await self._run(self._tracks.lineage, track, latent)
 
     async def keep_pipeline(self, record: PipelineRecord) -> None:
         """Add or replace. Raises CACHE_WRITE_ERROR."""

@@ -14,8 +14,6 @@ from ..backends.synth.keyscale import SPELLINGS
 from .request import STAGE_FIELDS, StageRequest
 from .resolve import GUIDANCE, RANGES, taken
 
-_ANY = ALWAYS | {"preview"}
-
 _TYPES: Mapping[object, str] = {str: "text", int: "integer", float: "number", bool: "boolean"}
 
 _NAMES: Mapping[str, str] = {
@@ -96,18 +94,13 @@ def _field(name: str, hint: object, backends: Mapping[str, BackendInfo]) -> Fiel
         name,
         _type(hint),
         _PURPOSES[name],
-        tuple(info.type for info in backends.values() if _takes(name, info)),
+        tuple(info.type for info in backends.values() if taken(name, info)),
         low,
         high,
         _common(name, backends),
         {info.type: choices for info in backends.values() if (choices := _own(name, info))},
         _NAMES.get(name),
     )
-
-
-def _takes(name: str, info: BackendInfo) -> bool:
-    as_track = name == "src_stage" and "src_audio_id" in info.takes
-    return name in _ANY or name in info.takes or as_track
 
 
 def _type(hint: object) -> str:
