@@ -18,18 +18,25 @@ from lofi_daemon.stages.request import StageRequest
 from lofi_daemon.stages.resolve import resolve
 
 
-def params(seconds: float = 5, **more: Any) -> StageParams:
+def params(seconds: float | None = 5, **more: Any) -> StageParams:
     """As the front makes them of a request."""
     asked = {"backend": "ace_step_15", "model": "turbo", "prompt": "lofi rain", "duration_sec": seconds, "seed": 3}
-    request = msgspec.convert(asked | {key: value for key, value in more.items() if value is not None}, StageRequest)
+    request = msgspec.convert({k: v for k, v in (asked | more).items() if v is not None}, StageRequest)
     return resolve(request, Settings(), lambda: 0).params
+
+
+def resumed(latent: Latent, seconds: float | None = None, **more: Any) -> StageParams:
+    """The same of one that starts from ``latent``."""
+    assert V15.resume
+    asked = params(seconds, init_latent_id=latent.record.id, **more)
+    return V15.resume(asked, latent.record, seconds is not None).params
 
 
 class Context:
     """A ``RenderContext`` that remembers. ``stop_at``: the number of the step at which to raise ``stop``."""
 
-    def __init__(self, folder: Path, of: StageParams, precision: str = "float32", device: str = "cpu") -> None:
-        self.equipment = Equipment("tiny", (str(folder),), precision, device)
+    def __init__(self, folder: Path, of: StageParams, device: str = "cpu") -> None:
+        self.equipment = Equipment("tiny", (str(folder),), "float32", device)
         self.heard = False
         self.wants_audio = True
         self.left_off: Latent | None = None
@@ -102,11 +109,3 @@ class Context:
             created_at="2026-11-21T00:00:00.000Z",
         )
         return Latent(record, made.blob)
-
-
-def resumed(of: StageParams, latent: Latent, duration_asked: bool = False) -> StageParams:
-    """``of`` from ``latent``, as the front settles it."""
-    assert V15.resume
-    return V15.resume(
-        msgspec.structs.replace(of, init_latent_id=latent.record.id), latent.record, duration_asked
-    ).params

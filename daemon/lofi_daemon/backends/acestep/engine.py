@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 
+import diffusers
 import numpy as np
 import torch
+import transformers
 from torch import Tensor
 
 from acestep_core.conditioning.masks import SAMPLE_RATE
@@ -29,15 +31,15 @@ from .sources import Source
 from .telling import Encoded
 from .words import Words
 
-os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
-
 REMEMBERED = 8
 """Prompts whose encoding is kept: variations of one need no text encoder."""
 
 
 def make_engine() -> AceStepEngine:
     """What the worker calls once."""
+    for library in (diffusers.utils.logging, transformers.utils.logging):  # they warn of how models were published
+        library.set_verbosity_error()
+        library.disable_progress_bar()
     return AceStepEngine()
 
 
