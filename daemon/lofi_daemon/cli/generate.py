@@ -122,18 +122,20 @@ def made(track: dict[str, Any], cached: bool) -> str:
 
 
 class Generating:
-    """One generation, from the request to its end."""
+    """One generation, from the request ``method`` to its end. ``stages`` collects the ends of a pipeline's."""
 
-    def __init__(self, client: DaemonClient, context: Context) -> None:
+    def __init__(self, client: DaemonClient, context: Context, method: str = "generate") -> None:
         self._client = client
         self._context = context
+        self._method = method
         self._progress = Progress(context.terminal, "Composing")
+        self.stages: list[dict[str, Any]] = []
 
     def run(self, params: dict[str, object]) -> tuple[list[dict[str, Any]], bool]:
         """The tracks and whether the library had them. Ctrl-C cancels the job before it gets through."""
         own_id = os.urandom(16).hex()
         try:
-            accepted = self._client.request("generate", params | {"job_id": own_id})
+            accepted = self._client.request(self._method, params | {"job_id": own_id})
             self._event("accepted", accepted)
             if accepted["status"] == "queued" and not self._context.json:
                 self._progress.note(f"Waiting; {accepted['position']} in the queue.")
@@ -159,7 +161,10 @@ class Generating:
             if method == "generation_started":
                 self._show(0, None)
             elif method == "generation_progress":
-                self._show(params["percent"], params["eta_sec"])
+                stage = f", stage {params['stage_index']}" if params["stages"] > 1 else ""
+                self._show(params["percent"], params["eta_sec"], stage)
+            elif method == "stage_complete":
+                self.stages.append(params)
             elif method == "generation_complete":
                 return list(params["tracks"]), bool(params["cached"])
             elif method == "generation_error":
@@ -177,9 +182,9 @@ class Generating:
         if not self._context.json:
             self._context.terminal.say("Cancelled.")
 
-    def _show(self, percent: float, eta_sec: float | None) -> None:
+    def _show(self, percent: float, eta_sec: float | None, about: str = "") -> None:
         if not self._context.json:
-            self._progress.update(percent, eta_sec)
+            self._progress.update(percent, eta_sec, about)
 
     def _notice(self, params: dict[str, Any]) -> None:
         if self._context.json:

@@ -21,12 +21,13 @@ from . import (
     radio,
     reindex,
     restart,
+    run,
     selftest,
     timers,
 )
 
 COMMANDS = (
-    generate, queue, play, radio, player, playlist, timers, library, latents, devices, backends, download, doctor,
+    generate, run, queue, play, radio, player, playlist, timers, library, latents, devices, backends, download, doctor,
     selftest, restart, reindex,
 )  # fmt: skip
 
