@@ -201,7 +201,7 @@ class Generation:
         )
         if joined := self._joined(job):
             return self._accepted(joined)
-        if not results and (there := await self._in_library(job)):
+        if there := await self._in_library(job):
             self._jobs.complete_from_library(job, there)
             return Accepted(job, "cached", 0)
         if joined := self._joined(job):  # another client was quicker
@@ -221,6 +221,8 @@ class Generation:
         """What is to be heard of ``job``, if all of it is there."""
         results = []
         for index in (*job.heard_stages, len(job.stages) - 1):
+            if index < job.first:
+                continue
             params = job.stages[index]
             tracks = await self._library.find_all(job.track_ids[index])
             if not tracks or not _has_checkpoint(params, tracks):

@@ -23,12 +23,13 @@ from . import (
     restart,
     run,
     selftest,
+    stage,
     timers,
 )
 
 COMMANDS = (
-    generate, run, queue, play, radio, player, playlist, timers, library, latents, devices, backends, download, doctor,
-    selftest, restart, reindex,
+    generate, run, queue, play, radio, player, playlist, timers, library, latents, stage, devices, backends, download,
+    doctor, selftest, restart, reindex,
 )  # fmt: skip
 
 

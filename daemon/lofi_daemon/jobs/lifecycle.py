@@ -162,7 +162,7 @@ class Jobs:
 
     def complete_from_library(self, job: Job, results: tuple[StageResult, ...]) -> None:
         """``job`` needs no work: what is to be heard of it is there, the last stage last."""
-        job.state, job.results = "completed", results
+        job.state, job.results = "completed", job.results + results
         for result in results if job.asked else ():
             self._listener(StageCompleted(job, result))
         self._listener(JobCompleted(job, results[-1].tracks, cached=True))

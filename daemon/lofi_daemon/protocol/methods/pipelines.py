@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from ...checking import Problem, problems
 from ...errors import LofiError
@@ -16,6 +16,7 @@ from ...pipelines import Pipelines
 from ...stages import restoring, toml
 from ...stages.request import Pipeline, convert_error
 from ...stages.resolve import asked as fields
+from ..wire import Later
 from .generation import as_job_id, as_priority
 from .table import Table
 
@@ -40,6 +41,16 @@ class TextParams(Content, frozen=True, forbid_unknown_fields=True, kw_only=True)
     pipeline_id: str | None = None
     track_id: str | None = None
     latent_id: str | None = None
+
+
+class PackParams(Struct, frozen=True, forbid_unknown_fields=True):
+    path: str
+    track_id: str | None = None
+    latent_id: str | None = None
+
+
+class UnpackParams(Struct, frozen=True, forbid_unknown_fields=True):
+    path: str
 
 
 class GetParams(Struct, frozen=True, forbid_unknown_fields=True):
@@ -105,6 +116,15 @@ def add(table: Table, generation: Generation, pipelines: Pipelines, library: Lib
             pipeline, _ = await _read(params)
         return {"toml": toml.write(pipeline), **_tables(pipeline)}
 
+    @table.method("stage_export", PackParams)
+    async def stage_export(params: PackParams) -> object:
+        _require_one(params, ("track_id", "latent_id"))
+        return Later(_pack(params, library))
+
+    @table.method("stage_import", UnpackParams)
+    async def stage_import(params: UnpackParams) -> object:
+        return Later(_unpack(params.path, library))
+
     @table.method("pipeline_get", GetParams)
     async def pipeline_get(params: GetParams) -> object:
         record = await pipelines.get(params.pipeline_id)
@@ -117,6 +137,27 @@ def add(table: Table, generation: Generation, pipelines: Pipelines, library: Lib
             "stages": record.stages,
             "results": record.results,
         }
+
+
+async def _pack(params: PackParams, library: Library) -> object:
+    """The stage with its latents: the one it starts from, its source and its own checkpoint."""
+    named: list[str] = []
+    if params.track_id is not None:
+        track = await library.get(params.track_id)
+        stage = restoring.of_track(track)
+        named += [track.latent_checkpoint_id] if track.latent_checkpoint_id is not UNSET else []
+    else:
+        assert params.latent_id is not None
+        stage = restoring.of_latent((await library.latent(params.latent_id)).record)
+    named += [name for name in (stage.init_latent_id, stage.src_latent_id) if name is not None]
+    latents = [await library.latent(name) for name in dict.fromkeys(named)]
+    path = await library.pack(params.path, toml.write(Pipeline(stages=(stage,))), latents)
+    return {"path": str(path), "latent_ids": [latent.record.id for latent in latents]}
+
+
+async def _unpack(path: str, library: Library) -> object:
+    text, records = await library.unpack(path, toml.pipeline)
+    return {"toml": text, **_tables(toml.pipeline(text)), "latent_ids": [record.id for record in records]}
 
 
 def _tables(pipeline: Pipeline) -> dict[str, Any]:
