@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
+from collections.abc import Callable
 
 import diffusers
 import numpy as np
@@ -18,10 +19,9 @@ from acestep_core.noise import SeededNoise
 from acestep_core.sampler import Sampled, Settings, Step, sample
 from acestep_core.schedules import Grid
 from acestep_core.stored import pack, pack_latent
-from acestep_core.v15.modules import Denoiser
 
 from ...errors import LofiError
-from ...model import StageParams
+from ...model import NoticeLevel, StageParams
 from ..base import Equipment, LatentMade, Origin, RenderContext, Rendering
 from . import memory, plan, sound, sources, start, telling, trouble, words
 from .parts import Parts
@@ -30,6 +30,8 @@ from .sound import Splice
 from .sources import Source
 from .telling import Encoded
 from .words import Words
+
+Notice = Callable[[NoticeLevel, str], None]
 
 REMEMBERED = 8
 """Prompts whose encoding is kept: variations of one need no text encoder."""
@@ -101,7 +103,7 @@ class AceStepEngine:
     def _render(self, params: StageParams, context: RenderContext, device: str) -> list[Rendering]:
         named = context.latent(params.init_latent_id) if params.init_latent_id else None  # may fail: before the load
         origin = context.origin() if params.stage_type != "generate" else None
-        parts = self._open(params, context.equipment, device)
+        parts = self._open(params, context.equipment, device, context.notice)
         self.device = parts.device.type
         frames, batch = plan.frames_of(params.duration_sec), params.batch_size
         noise = SeededNoise(int(params.seed), batch, frames)
@@ -131,7 +133,7 @@ class AceStepEngine:
         settings = Settings(begun.grid, _solver(params), _guidance(params), parts.layout.distilled, begun.switch_step)
         cost = self._decoding_costs.get(self.device, DECODING_COST) if context.wants_audio else 0.0
         progress = Progress(context.step, settings, begun.x, batch, cost)
-        denoiser = Denoiser(parts.transformer(), null)
+        denoiser = parts.denoiser(null)
         progress.begin()
 
         grid: Grid = begun.grid
@@ -164,7 +166,7 @@ class AceStepEngine:
         """The source as waveform and latents; None where there is none, or a latent that is refined as it is."""
         if origin is None or (params.stage_type == "refine" and origin.latent is not None):
             return None
-        sound = sources.waveform(parts.vae, origin, params.duration_sec)
+        sound = sources.waveform(parts.decode, origin, params.duration_sec)
         return sources.encoded(parts.vae(), sound, lambda: context.step(0, 1))
 
     def _timbre(self, parts: Parts, params: StageParams, context: RenderContext) -> Tensor | None:
@@ -173,12 +175,13 @@ class AceStepEngine:
         path = context.source(params.reference_audio_id)
         return sources.timbre(parts.vae(), path, params, parts.layout.timbre_frames)
 
-    def _open(self, params: StageParams, equipment: Equipment, device: str) -> Parts:
+    def _open(self, params: StageParams, equipment: Equipment, device: str, notice: Notice) -> Parts:
         wanted = (equipment.folders, params.model, equipment.precision, device, params.lora or ())
         if self._parts is None or self._parts.key != wanted:
             self.unload()
             assert params.model is not None
-            self._parts = Parts(equipment.folders, params.model, equipment.precision, device, params.lora or ())
+            adapters = params.lora or ()
+            self._parts = Parts(equipment.folders, params.model, equipment.precision, device, adapters, notice)
         return self._parts
 
     def _read(self, parts: Parts, said: Words) -> Encoded:
@@ -216,15 +219,14 @@ class AceStepEngine:
         progress: Progress,
         splice: Splice | None,
     ) -> list[Rendering]:
-        autoencoder = parts.vae()
-        tile = sound.MPS_TILE if parts.device.type == "mps" else sound.TILE
-        progress.decodes(len(latent) * sound.frames_heard(params.duration_sec))
+        frames = sound.frames_heard(params.duration_sec)
+        progress.decodes(len(latent) * frames)
         metadata = {"precision": context.equipment.precision}
         made = []
         for item, one in enumerate(latent):
             pieces = []
-            latents, seconds = one.to(parts.device), params.duration_sec
-            for piece in sound.decode(autoencoder, latents, seconds, tile, progress.decoded, splice):
+            decoded = parts.decode(one[:frames])
+            for piece in sound.decode(decoded, params.duration_sec, progress.decoded, splice):
                 pieces.append(piece)
                 if item == 0:
                     context.audio(piece, SAMPLE_RATE)

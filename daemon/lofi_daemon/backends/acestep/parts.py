@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+import platformdirs
 import torch
 from diffusers import AceStepTransformer1DModel, AutoencoderOobleck
+from torch import Tensor
 
 from acestep_core.errors import LoadError
-from acestep_core.v15 import layout, loading, lora
+from acestep_core.native import kernels
+from acestep_core.native.build import CannotBuildError
+from acestep_core.native.kernels import Kernels
+from acestep_core.v15 import layout, loading, lora, vae
 from acestep_core.v15.layout import Layout
-from acestep_core.v15.modules import Conditioner
+from acestep_core.v15.modules import Conditioner, Denoiser
 from acestep_core.v15.text import TextEncoder
 
+from ...config import APP
 from ...errors import LofiError
-from ...model import Lora
+from ...model import Lora, NoticeLevel
 from . import memory
 
 SPARE = 2 << 30
 """Bytes for what is computed beside the weights: ten minutes of music in the transformer, a tile in the decoder."""
+
+MPS_TILE = 32
+"""Apple's GPU fails with longer ones."""
 
 Part = TypeVar("Part")
 
@@ -39,6 +48,7 @@ class Parts:
         precision: str,
         device: str,
         adapters: tuple[Lora, ...] = (),
+        notice: Callable[[NoticeLevel, str], None] = lambda level, message: None,
         available: Callable[[torch.device], int] = memory.available,
     ) -> None:
         self.key = (tuple(folders), variant, precision, device, adapters)
@@ -52,6 +62,7 @@ class Parts:
         except LoadError as error:
             raise LofiError("MODEL_NOT_FOUND", _again(str(error), variant), field="model", got=variant) from error
         self._sizes = self._measured()
+        self._kernels = _kernels(notice) if self.device.type == "cpu" and precision == "bfloat16" else None
 
     def text(self) -> TextEncoder:
         """Reads words; not needed again until the words change."""
@@ -63,6 +74,15 @@ class Parts:
     def transformer(self) -> AceStepTransformer1DModel:
         """With its adapters merged in."""
         return self._part("transformer", self._adapted)
+
+    def denoiser(self, null: Tensor) -> Denoiser:
+        """The transformer at work; ``null`` is the conditioner's."""
+        return Denoiser(self.transformer(), null, self._kernels)
+
+    def decode(self, latent: Tensor) -> Iterator[Tensor]:
+        """The sound of ``latent`` [frames, 64], piece by piece (``acestep_core.v15.vae.decode``)."""
+        tile = MPS_TILE if self.device.type == "mps" else vae.TILE
+        return vae.decode(self.vae(), latent.to(self.device), tile, self._kernels)
 
     def vae(self) -> AutoencoderOobleck:
         return self._part("vae", loading.load_vae)
@@ -113,6 +133,15 @@ class Parts:
             "vae": memory.elements(found.vae),
         }
         return {name: count * self._dtype.itemsize for name, count in counted.items()}
+
+
+def _kernels(notice: Callable[[NoticeLevel, str], None]) -> Kernels | None:
+    """The fast way through bfloat16."""
+    try:
+        return kernels.load(platformdirs.user_cache_path(APP, appauthor=False) / "native")
+    except CannotBuildError as error:
+        notice("warn", f"ACE-Step is slower than it could be, because {error}; install gcc or clang and restart.")
+        return None
 
 
 def _again(problem: str, variant: str) -> str:

@@ -119,8 +119,18 @@ class Velocities:
         return torch.cat(with_condition), torch.cat(without)
 
     def _items(self, condition: Condition) -> list[Condition]:
-        """Made once of each condition: the same objects at every step."""
+        """The same objects at every step, and for all items that hear the same: what the model knows of them holds."""
         if self._split is None or self._split[0] is not condition:
-            pairs = zip(torch.split(condition.encoder, 1), torch.split(condition.context, 1), strict=True)
-            self._split = condition, [Condition(encoder, context) for encoder, context in pairs]
+            encoders, contexts = _items(condition.encoder), _items(condition.context)
+            made = [Condition(encoder, context) for encoder, context in zip(encoders, contexts, strict=True)]
+            if encoders[0] is encoders[-1] and contexts[0] is contexts[-1]:
+                made = made[:1] * len(made)
+            self._split = condition, made
         return self._split[1]
+
+
+def _items(tensor: Tensor) -> list[Tensor]:
+    """One by one; the same object where one was expanded to all."""
+    if tensor.stride(0) == 0:
+        return [tensor[:1]] * len(tensor)
+    return list(torch.split(tensor, 1))

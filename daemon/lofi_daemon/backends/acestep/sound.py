@@ -6,19 +6,13 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
-from diffusers import AutoencoderOobleck
 from numpy.typing import NDArray
 from torch import Tensor
 
 from acestep_core.conditioning.masks import FRAME, SAMPLE_RATE, Window
 from acestep_core.conditioning.repaint import seam
-from acestep_core.v15 import vae
 
 from ...errors import LofiError
-
-TILE = vae.TILE
-MPS_TILE = 32
-"""Apple's GPU fails with longer ones."""
 
 _KNEE = 0.9
 
@@ -47,20 +41,17 @@ class Splice:
 
 
 def decode(
-    autoencoder: AutoencoderOobleck,
-    latent: Tensor,
+    pieces: Iterator[Tensor],
     seconds: float,
-    tile: int,
     on_frames: Callable[[int], None],
     splice: Splice | None = None,
 ) -> Iterator[Samples]:
-    """Yield ``seconds`` of ``latent`` [frames, 64] piece by piece: float32 [samples, 2], each final, limited to ±1.
+    """Yield ``seconds`` of a decoder's ``pieces`` [2, samples] as float32 [samples, 2], each final, limited to ±1.
 
     ``on_frames`` hears how many more frames are decoded. Raises MODEL_INFERENCE_FAILED for sound that is no number.
     """
-    wanted, frames = round(seconds * SAMPLE_RATE), min(latent.shape[0], frames_heard(seconds))
-    made = 0
-    for piece in vae.decode(autoencoder, latent[:frames], tile):
+    wanted, made = round(seconds * SAMPLE_RATE), 0
+    for piece in pieces:
         samples = piece.cpu()
         if not bool(torch.isfinite(samples).all()):
             raise LofiError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from acestep_core.conditioning.masks import SAMPLE_RATE
 from acestep_core.conditioning.silence import padded
 from acestep_core.noise import SeededNoise
 from acestep_core.stored import unpack_latent
-from acestep_core.v15 import encoding, vae
+from acestep_core.v15 import encoding
 from acestep_core.v15.tasks import FRAMES_PER_SEC
 
 from ...audio.sources import read_source
@@ -65,8 +65,8 @@ def encoded(autoencoder: AutoencoderOobleck, sound: Tensor, on_tile: Callable[[]
     return Source(encoding.spread(autoencoder, sound, on_tile=on_tile), sound)
 
 
-def waveform(autoencoder: Callable[[], AutoencoderOobleck], origin: Origin, seconds: float) -> Tensor:
-    """[2, samples] at 48 kHz, cut or filled up with silence to ``seconds``. Of a latent it is decoded.
+def waveform(decode: Callable[[Tensor], Iterator[Tensor]], origin: Origin, seconds: float) -> Tensor:
+    """[2, samples] at 48 kHz, cut or filled up with silence to ``seconds``; of a latent, what ``decode`` makes of it.
 
     Raises INVALID_PARAMS for silence, LATENT_MISMATCH, and the errors of ``read_source``.
     """
@@ -74,9 +74,7 @@ def waveform(autoencoder: Callable[[], AutoencoderOobleck], origin: Origin, seco
     if origin.latent is not None:
         found = unpack_latent(origin.latent.blob)
         latent = finished(origin.latent, origin.latent_index, found.shape[1])[0]
-        decoder = autoencoder()
-        device = next(decoder.parameters()).device
-        sound = torch.cat([piece.cpu() for piece in vae.decode(decoder, latent.to(device))], dim=-1)[:, :wanted]
+        sound = torch.cat([piece.cpu() for piece in decode(latent)], dim=-1)[:, :wanted]
         field = "src_latent_id"
     else:
         assert origin.audio is not None
