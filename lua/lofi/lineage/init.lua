@@ -49,7 +49,8 @@ local function ask()
     return
   end
   local id, first = this.id, this.nodes == nil
-  require("lofi").request("lineage", { track_id = id }, function(err, result)
+  local kind = id:find("-", 1, true) and "latent_id" or "track_id"
+  require("lofi").request("lineage", { [kind] = id }, function(err, result)
     if view ~= this or this.id ~= id then
       return
     end
@@ -65,28 +66,23 @@ local function ask()
   end)
 end
 
---- The track of the cursor's line; said where it is none.
+--- What is on the cursor's line; said where that cannot be.
+---@param tracks_only boolean
 ---@param act fun(node: lofi.LineageNode)
 ---@return fun()
-local function with_track(act)
+local function with_node(tracks_only, act)
   return function()
     local node = view and view.by_row[view.surface:row() + 1]
-    if node and node.kind == "track" then
+    if not node then
+      return
+    elseif node.kind == "gone" then
+      words.say("it was deleted.")
+    elseif node.kind == "latent" and tracks_only then
+      words.say("it is a latent that was not made audible.")
+    else
       act(node)
-    elseif node then
-      words.say(node.kind == "gone" and "it was deleted." or "it is a latent that was never made audible.")
     end
   end
-end
-
---- What opens another window is not drawn over by this one.
----@param act fun(node: lofi.LineageNode)
----@return fun()
-local function after_closing(act)
-  return with_track(function(node)
-    view.surface:close()
-    act(node)
-  end)
 end
 
 ---@return lofi.ui.Key[]
@@ -95,21 +91,23 @@ local function keys()
     {
       "<CR>",
       "play",
-      with_track(function(node)
+      with_node(true, function(node)
         deeds.play(node.id, node.prompt or "")
       end),
     },
     {
       "i",
       "details",
-      after_closing(function(node)
+      with_node(true, function(node)
+        view.surface:close() -- it would be drawn over it
         require("lofi.library.details").open(node.id)
       end),
     },
     {
       "S",
       "in the studio, to make it again and change it",
-      after_closing(function(node)
+      with_node(false, function(node)
+        view.surface:close()
         require("lofi.studio.send").restore(node.id)
       end),
     },
@@ -148,8 +146,8 @@ local function show()
   this.live:on("library_changed", ask)
 end
 
---- Show the family of a track.
----@param id string or its beginning
+--- Show the family of a track, or of a latent.
+---@param id string or the beginning of a track's
 function M.open(id)
   if view then
     view.surface:close()

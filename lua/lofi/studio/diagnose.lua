@@ -45,12 +45,12 @@ local function put(studio, problems)
   )
 end
 
---- Show why a pipeline was refused.
+--- Show why a pipeline was refused, if its text is to blame.
 ---@param studio lofi.studio.Studio
 ---@param err lofi.Error
 function M.show(studio, err)
   local details = err.details or {}
-  if err.field or details.line then
+  if details.stage_index or details.line then
     put(studio, {
       {
         field = err.field,

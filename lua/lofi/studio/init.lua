@@ -63,16 +63,20 @@ function Studio:window()
   end)
 end
 
---- Go to it, and to a row of it.
+--- Go to it, and to a row of it. Where a window shows another studio, it takes that.
 ---@param row? integer from 0
 function Studio:show(row)
+  local windows = vim.list_extend({ vim.api.nvim_get_current_win() }, vim.api.nvim_tabpage_list_wins(0))
   local window = self:window()
+    or vim.iter(windows):find(function(window)
+      return by_buffer[vim.api.nvim_win_get_buf(window)] ~= nil
+    end)
   if window then
     vim.api.nvim_set_current_win(window)
   else
     vim.cmd("botright split")
-    vim.api.nvim_win_set_buf(0, self.buffer)
   end
+  vim.api.nvim_win_set_buf(0, self.buffer)
   if row then
     vim.api.nvim_win_set_cursor(0, { row + 1, 0 })
   end

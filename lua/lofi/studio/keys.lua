@@ -188,8 +188,9 @@ end
 local function lineage(studio)
   local block, result = here(studio)
   local track = result and result.tracks[1]
-  if track then
-    require("lofi.lineage").open(track.id)
+  local id = track and track.id or result and result.latent_id
+  if id then
+    require("lofi.lineage").open(id)
   elseif block then
     words.say("nothing of this stage is in the library yet.")
   end
@@ -220,6 +221,9 @@ return function(studio)
       local block = here(studio)
       if block then
         run.start(studio, block.index)
+        if vim.bo[studio.buffer].buftype ~= "" then
+          vim.bo[studio.buffer].modified = false
+        end
       end
     end),
     leader("o", "send it out to a fresh buffer; this one stays as it is", send.out),

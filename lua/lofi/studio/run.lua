@@ -2,6 +2,7 @@
 local diagnose = require("lofi.studio.diagnose")
 local events = require("lofi.events")
 local marks = require("lofi.studio.marks")
+local names = require("lofi.studio.names")
 local stages = require("lofi.studio.stages")
 local state = require("lofi.state")
 local words = require("lofi.command.words")
@@ -27,7 +28,7 @@ local M = {}
 
 local by_job = {} ---@type table<string, lofi.studio.Studio>
 
---- The stage of a studio's latest job that is told of; where none is named, the one that runs.
+--- The stage of a studio's latest job that is told of; where none is named, the one whose turn it is.
 ---@param params { job_id: string, stage_index?: integer }
 ---@return lofi.studio.Studio?, lofi.studio.Result?
 local function of(params)
@@ -39,8 +40,8 @@ local function of(params)
   end
   return studio,
     vim.iter(studio.run):find(function(result)
-      return result.state == "running"
-    end) or studio.run[1]
+      return result.state == "running" or result.state == "waiting"
+    end)
 end
 
 ---@param event string
@@ -88,6 +89,9 @@ local function listen()
     return
   end
   listening = true
+  hear("generation_started", function(result)
+    result.state = "running"
+  end)
   hear("generation_progress", function(result, params, studio)
     for i = 1, params.stage_index or 0 do
       local before = studio.run[i]
@@ -108,7 +112,7 @@ local function listen()
     end
   end)
   hear("generation_error", function(result, params, studio)
-    result.state, result.message = "failed", params.message
+    result.state, result.message = "failed", (params.message:gsub("^stages%[%d+%]: ", ""))
     stop(studio, params.job_id, "failed")
   end)
   hear("generation_cancelled", function(_, params, studio)
@@ -166,6 +170,8 @@ local function take(results, reply)
       result.ahead = reply.status == "queued" and reply.position or nil
       if reply.status == "cached" and (stage.params.preview or stage.stage_index == #results - 1) then
         result.tracks = vim.tbl_map(function(id)
+          local known = names.track(id)
+          result.latent_id = result.latent_id or known and known.latent_id
           return { id = id, duration_sec = stage.params.duration_sec, prompt = stage.params.prompt }
         end, stage.track_ids)
       end
@@ -179,7 +185,7 @@ end
 function M.start(studio, from)
   listen()
   local text = table.concat(vim.api.nvim_buf_get_lines(studio.buffer, 0, -1, false), "\n")
-  local before = studio.run
+  local run_before, job_before = studio.run, studio.job
   local results = begin(studio, from or 0)
   studio.run = results
   local accepted = false
@@ -187,8 +193,9 @@ function M.start(studio, from)
   job = require("lofi.jobs").pipeline({ toml = text, from_stage = from }, function(err)
     if err and not accepted and studio:is_open() then
       by_job[job] = nil
-      studio.job = studio.job ~= job and studio.job or nil
-      studio.run = studio.run == results and before or studio.run
+      if studio.job == job then -- what runs already goes on
+        studio.run, studio.job = run_before, job_before
+      end
       diagnose.show(studio, err)
       marks.draw(studio)
       words.complain(err)

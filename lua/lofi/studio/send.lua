@@ -13,13 +13,13 @@ local function lines_of(text)
   return vim.split(vim.trim(text), "\n", { plain = true })
 end
 
---- The text of one stage with all that a track was made with, and its latent.
+--- The text of one stage with all that a track was made with, and its latent; or of a latent.
 ---@param id string
 ---@param use fun(lines: string[], stage: table)
 local function ask(id, use)
   require("lofi").request(
     "pipeline_text",
-    { track_id = id },
+    { [id:find("-", 1, true) and "latent_id" or "track_id"] = id },
     words.or_complain(function(reply)
       use(lines_of(reply.toml), reply.stages[1])
     end)
@@ -157,7 +157,8 @@ function M.out(from)
     end
     table.insert(text, line)
   end
-  studio.fresh(text):show()
+  local fresh = studio.fresh(text)
+  fresh:show(stages.only(stages.of(fresh.buffer), "stage")[1].header)
 end
 
 return M
