@@ -102,8 +102,10 @@ local function watch(studio)
     vim.api.nvim_clear_autocmds({ group = group })
   end)
   if vim.bo[studio.buffer].buftype == "" then -- it has a file, which is written first
-    on("BufWritePost", function()
-      run.start(studio)
+    on("BufWritePost", function(args)
+      if args.match == vim.api.nvim_buf_get_name(studio.buffer) then -- not with :w {another}
+        run.start(studio)
+      end
     end)
     return
   end
@@ -144,6 +146,17 @@ local function attach(buffer)
   return studio
 end
 
+--- Begin with these lines; undoing goes back to them and no further.
+---@param buffer integer
+---@param lines string[]
+local function fill(buffer, lines)
+  local levels = vim.bo[buffer].undolevels
+  vim.bo[buffer].undolevels = -1
+  vim.api.nvim_buf_set_lines(buffer, 0, -1, false, lines)
+  vim.bo[buffer].undolevels = levels
+  vim.bo[buffer].modified = false
+end
+
 --- A name that no studio has.
 ---@return string
 local function free_name()
@@ -164,8 +177,7 @@ function M.fresh(lines)
   vim.bo[buffer].buftype = "acwrite"
   vim.bo[buffer].bufhidden = "hide"
   vim.bo[buffer].swapfile = false
-  vim.api.nvim_buf_set_lines(buffer, 0, -1, false, lines or FRESH)
-  vim.bo[buffer].modified = false
+  fill(buffer, lines or FRESH)
   return attach(buffer)
 end
 
@@ -179,12 +191,12 @@ end
 ---@param path string
 local function open_file(path)
   path = vim.fn.fnamemodify(path, ":p")
-  local buffer = vim.fn.bufnr("^" .. vim.fn.fnameescape(path) .. "$")
-  if buffer < 0 or not by_buffer[buffer] then
+  local buffer = vim.fn.bufadd(path)
+  if not by_buffer[buffer] then
     vim.cmd("noswapfile botright split " .. vim.fn.fnameescape(path))
-    buffer = vim.api.nvim_get_current_buf()
     if vim.fn.filereadable(path) == 0 and not vim.bo[buffer].modified then
-      vim.api.nvim_buf_set_lines(buffer, 0, -1, false, FRESH)
+      fill(buffer, FRESH)
+      vim.bo[buffer].modified = true
     end
   end
   attach(buffer):show()

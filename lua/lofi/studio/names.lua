@@ -54,7 +54,9 @@ end
 
 ---@param change lofi.LibraryChange
 local function on_library(change)
-  if change.reset then
+  if not next(listeners) then
+    return
+  elseif change.reset then
     load()
     return
   end
@@ -76,12 +78,18 @@ end
 ---@param listener fun()
 ---@return fun() off ends it
 function M.follow(listener)
+  if not next(listeners) then
+    load()
+  end
   listeners[listener] = true
   if not following then
     following = true
     events.on("library_changed", on_library)
-    events.on("daemon_joined", load)
-    load()
+    events.on("daemon_joined", function()
+      if next(listeners) then
+        load()
+      end
+    end)
   end
   return function()
     listeners[listener] = nil
