@@ -45,6 +45,14 @@ ASKED = (
     ("audio_devices", {}, "lofi.Devices"),
     ("audio_device_set", {"device": ""}, "lofi.Devices"),
     ("stage_fields", {}, "{ fields: lofi.StageField[] }"),
+    (
+        "pipeline_check",
+        {"toml": '[[stages]]\nprompt = ""\nbpm = "x"'},
+        "{ problems: lofi.PipelineProblem[], stages: (table|nil)[] }",
+    ),
+    ("pipeline_text", {"track_id": "ID"}, "{ toml: string, shared: table, stages: table[] }"),
+    ("pipeline_run", {"stages": [{"prompt": "steps 1", "seed": 9}]}, "lofi.PipelineReply"),
+    ("lineage", {"track_id": "FROM LATENT"}, "{ id: string, nodes: lofi.LineageNode[] }"),
     ("presets_list", {}, "{ presets: lofi.Preset[] }"),
     ("focus_start", {"work_min": 25, "break_min": 5, "rounds": 2}, FOCUS),
     ("focus_stop", {}, FOCUS),
@@ -57,6 +65,7 @@ ASKED = (
 )
 TOLD = {
     "generation_complete": "lofi.Generated",
+    "stage_complete": "lofi.StageComplete",
     "library_changed": "lofi.LibraryChange",
     "playlist_changed": LIST,
     "radio_changed": RADIO,
@@ -86,6 +95,7 @@ def heard(tmp_path_factory, isolated_session):
         made = daemon.end_of(daemon.result("generate", {"prompt": "long", "seed": str(2**60)})["job_id"])["params"]
         asked = {"prompt": "latent", "backend": "ace_step_15", "seed": str(2**60), "checkpoint_step": 1}
         latent = daemon.end_of(daemon.result("generate", asked)["job_id"])["params"]
+        daemon.end_of(daemon.result("pipeline_run", {"stages": [asked | {"seed": 8}]})["job_id"])
         daemon.result("generate", {"prompt": "deaf"})
         daemon.result("generate", {"prompt": "steps 1", "job_id": "waits"})
         answers = []

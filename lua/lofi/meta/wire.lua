@@ -278,6 +278,7 @@
 ---@field stage_type? string
 ---@field prompt? string
 ---@field backend? string
+---@field model? string
 ---@field seed? integer|string
 ---@field created_at? string
 ---@field duration_sec? number
