@@ -46,13 +46,14 @@ class Looks:
 async def problems(
     document: dict[str, Any], generation: Generation, library: Library, lines: Lines | None = None
 ) -> tuple[list[Problem], list[StageParams | None]]:
-    """Those of ``document``, and its stages as they would be run, None where they would not."""
+    """Those of ``document``, of a text from its top to its end; and its stages as they would be run, None where they
+    would not."""
     errors: list[LofiError] = []
     shared, stages = _typed(document, errors)
     prepared: list[Prepared | None] = []
     for index in range(len(stages)):
         prepared.append(await _check(shared, stages, index, prepared, generation, Looks(library), errors))
-    found = [_problem(error, lines) for error in errors]
+    found = sorted((_problem(error, lines) for error in errors), key=lambda problem: problem.line or 0)
     return found, [stage.params if stage else None for stage in prepared]
 
 
@@ -101,14 +102,15 @@ async def _check(
             found = await generation.check(pipeline, index, before, looks)
             return None if told else found
         except LofiError as error:
-            errors.append(error)
             name = (error.field or "").rpartition(".")[2]
-            if name in ("backend", "stage_type"):  # what else is wrong depends on these
+            if name in told:
                 return None
-            if name in told or name not in STAGE_FIELDS or getattr(request, name) is None:
-                return None
+            errors.append(error)
+            if name not in STAGE_FIELDS or name in ("backend", "stage_type"):
+                return None  # on the latter depends what else is wrong
             told.add(name)
             request = msgspec.structs.replace(request, **{name: None})
+            shared = msgspec.structs.replace(shared, **{name: None})
     return None
 
 

@@ -73,11 +73,17 @@ class StageParams(Struct, frozen=True, omit_defaults=True, kw_only=True):
     lora: tuple[Lora, ...] | None = None
     preview: bool = False
 
+    @property
+    def title(self) -> str:
+        """What it is called where people read it: its words, else what it does."""
+        return self.prompt or f"({self.stage_type} without words)"
+
 
 class Track(Struct, frozen=True, kw_only=True):
     """A finished piece of music in the library.
 
-    ``path`` is absolute on the wire; inside an audio file's own metadata it is empty. Seconds, Hz, LUFS.
+    ``path`` is absolute on the wire; inside an audio file's own metadata it is empty. Seconds, Hz, LUFS. ``prompt`` is
+    the title of its params.
     """
 
     id: str

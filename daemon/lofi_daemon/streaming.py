@@ -54,7 +54,7 @@ class Streaming:
         if job.auto_play and not self._begun and not job.cancelling and growth.is_safe_from(0.0) and self._may_start():
             self._begun = True
             params = job.params
-            self._spawn(self._play(Item(job.track_id, event.path, params.prompt, params.duration_sec, growth=growth)))
+            self._spawn(self._play(Item(job.track_id, event.path, params.title, params.duration_sec, growth=growth)))
 
     def _on_end(self, event: JobCompleted | JobFailed | JobCancelled) -> bool:
         growth, begun = self._growth, self._begun

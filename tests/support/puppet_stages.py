@@ -1,7 +1,7 @@
 """The real daemon and the real worker, with a puppet for ACE-Step's engine: stages without their models. Arguments are
 settings, KEY=VALUE.
 
-The puppet keeps a latent of its seed's noise, or of what it starts from plus one; heard, its audio is the latent's mean.
+The puppet keeps a latent of its seed's noise, or of what it starts from plus one; heard, its audio is their mean.
 "fail": the stage fails · "die TIMES": leaves an automatic checkpoint and dies, so many times (``LOFI_PUPPET_DEATHS``
 counts in a file) · "slow": a hundred steps of 10 ms. What each stage did goes into the file ``LOFI_PUPPET_LOG``.
 """

@@ -168,7 +168,7 @@ def view(job: Job, position: int) -> JobView:
     return JobView(
         job_id=job.id,
         track_id=job.track_id,
-        prompt=job.params.prompt,
+        prompt=job.params.title,
         duration_sec=job.params.duration_sec,
         backend=job.params.backend,
         priority=job.priority,

@@ -249,9 +249,9 @@ class Jobs:
             self._spawn(self._commit(job, message))
         elif isinstance(message, Cancelled):
             job.step, job.total_steps = message.step, message.total_steps
-            self._finish_after_keeping(job, "cancelled", JobCancelled(job))
+            self._finish_after_keeping(job, "cancelled", lambda: JobCancelled(job))
         elif isinstance(message, Failed):
-            self._finish_after_keeping(job, "failed", _failed(job, message.name, message.message))
+            self._finish_after_keeping(job, "failed", lambda: _failed(job, message.name, message.message))
 
     def on_worker_exit(self, reason: str) -> None:
         """The worker died; the job goes on in a new one if it can, else the next job starts one."""
@@ -259,13 +259,13 @@ class Jobs:
         if job is None or job.state != "generating":
             return
         if job.cancelling:
-            self._finish_after_keeping(job, "cancelled", JobCancelled(job))
+            self._finish_after_keeping(job, "cancelled", lambda: JobCancelled(job))
         elif job.left_off and not job.again and not job.heard:  # what is being heard cannot be made a second time
             job.again = True
             self._spawn(self._go_on(job, reason))
         else:
-            message = f"The worker died while generating: {reason}. Ask again, with a shorter track if memory is short."
-            self._finish_after_keeping(job, "failed", _failed(job, "MODEL_INFERENCE_FAILED", message))
+            why = f"The worker died while generating: {reason}. Ask again, with a shorter track if memory is short."
+            self._finish_after_keeping(job, "failed", lambda: _failed(job, "MODEL_INFERENCE_FAILED", why))
 
     # ── the walk ──
 
@@ -372,18 +372,18 @@ class Jobs:
         finally:
             self._to_keep -= 1
 
-    def _finish_after_keeping(self, job: Job, state: str, event: JobEvent) -> None:
+    def _finish_after_keeping(self, job: Job, state: str, event: Callable[[], JobEvent]) -> None:
         """The running job ends early; the end of a stage that was finished is told before."""
 
         async def wait() -> None:
             async with self._keeping:
                 pass
-            self._finish(job, state, event)
+            self._finish(job, state, event())
 
         if self._to_keep:
             self._spawn(wait())
         else:
-            self._finish(job, state, event)
+            self._finish(job, state, event())
 
     def _finish(self, job: Job, state: str, event: JobEvent, *, start_next: bool = True) -> None:
         """The running job ends; the next one starts."""

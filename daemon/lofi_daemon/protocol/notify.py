@@ -102,7 +102,7 @@ class Notifier:
                 "generation_started",
                 ids
                 | {
-                    "prompt": job.params.prompt,
+                    "prompt": job.params.title,
                     "duration_sec": job.params.duration_sec,
                     "seed": job.params.seed,
                     "backend": job.params.backend,

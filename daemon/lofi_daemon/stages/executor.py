@@ -230,7 +230,7 @@ def _keep(
     track = Track(
         id=track_id,
         path="",
-        prompt=params.prompt,
+        prompt=params.title,
         duration_sec=frames / rendering.sample_rate,
         sample_rate=rendering.sample_rate,
         channels=channels,
