@@ -10,8 +10,8 @@ if !has('nvim-0.11')
   finish
 endif
 
-com -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete Lofi lua require("lofi.command").run(<q-args>)
-com -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiGenerate Lofi generate <args>
+com -range -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete Lofi lua require("lofi.command").run(<q-args>, <range> > 0 and { <line1>, <line2> } or nil)
+com -range -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiGenerate lua require("lofi.command").run("generate " .. <q-args>, <range> > 0 and { <line1>, <line2> } or nil)
 com -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiPlay Lofi play <args>
 com -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiCancel Lofi cancel <args>
 com -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiVolume Lofi volume <args>
@@ -27,7 +27,9 @@ com -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiFocus
 com -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiPick Lofi pick <args>
 com -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiInstall Lofi install <args>
 com -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiBackends Lofi backends <args>
-com -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiAce Lofi ace <args>
+com -range -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiAce lua require("lofi.command").run("ace " .. <q-args>, <range> > 0 and { <line1>, <line2> } or nil)
+com -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiStudio Lofi studio <args>
+com -nargs=* -complete=customlist,v:lua.require'lofi.command'.complete LofiLineage Lofi lineage <args>
 com LofiLibrary Lofi library
 com LofiPlayer Lofi player
 com LofiQueue Lofi queue
@@ -59,5 +61,6 @@ nn <Plug>(lofi-volume-down) <Cmd>Lofi volume -5<CR>
 nn <Plug>(lofi-library) <Cmd>Lofi library<CR>
 nn <Plug>(lofi-player) <Cmd>Lofi player<CR>
 nn <Plug>(lofi-queue) <Cmd>Lofi queue<CR>
+nn <Plug>(lofi-studio) <Cmd>Lofi studio<CR>
 nn <Plug>(lofi-pick) <Cmd>Lofi pick<CR>
 nn <Plug>(lofi-status) <Cmd>Lofi status<CR>

@@ -76,6 +76,14 @@ def fill(
     module.eval().requires_grad_(False)
 
 
+def without_weight_norm(module: nn.Module) -> nn.Module:
+    """Each convolution's weight made of its two parts once, in their precision, and not in every call."""
+    for part in module.modules():
+        if hasattr(part, "weight_g"):
+            nn.utils.remove_weight_norm(part)
+    return module.requires_grad_(False)
+
+
 def _refuse(part: str, verb: str, names: list[str]) -> None:
     if names:
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""

@@ -77,8 +77,8 @@ def load_vae(layout: Layout, dtype: torch.dtype = torch.float32, device: torch.d
 def _assembled_vae(folder: Path, dtype: torch.dtype) -> AutoencoderOobleck:
     with torch.device("meta"):
         made = AutoencoderOobleck(**_arguments(weights.read_config(folder)))
-    assemble.fill(made, weights.read(folder), "autoencoder", dtype)
-    return made
+    assemble.fill(made, weights.read(folder), "autoencoder", torch.float32)
+    return assemble.without_weight_norm(made).to(dtype)
 
 
 def load_text_encoder(layout: Layout, dtype: torch.dtype = torch.float32, device: torch.device = CPU) -> TextEncoder:

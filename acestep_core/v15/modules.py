@@ -17,7 +17,9 @@ from torch import Tensor, nn
 
 from ..conditioning.silence import silence_slice
 from ..errors import ConditionError
+from ..native.kernels import Kernels
 from ..sampler import Condition
+from .fast.dit import Transformer
 
 
 class XlTimbreEncoder(AceStepTimbreEncoder):  # type: ignore[misc]
@@ -159,18 +161,31 @@ class Conditioner:
 
 class Denoiser:
     """The transformer as the sampler asks for it: latents go in and come out as float32 on the CPU, wherever and in
-    whatever it computes, so that a seed means the same on every device."""
+    whatever it computes, so that a seed means the same on every device.
 
-    def __init__(self, transformer: AceStepTransformer1DModel, null: Tensor) -> None:
+    With ``kernels`` one in bfloat16 on the CPU is run by them (fast/dit.py); any other runs as diffusers does it.
+    """
+
+    def __init__(self, transformer: AceStepTransformer1DModel, null: Tensor, kernels: Kernels | None = None) -> None:
         self._transformer, self._null = transformer, null
+        self._fast = Transformer(transformer, kernels) if kernels is not None and _narrow(transformer) else None
+        self._both: tuple[Condition, Condition] | None = None
+
+    @property
+    def fast(self) -> bool:
+        """Whether the kernels run it."""
+        return self._fast is not None
 
     def velocity(self, x: Tensor, t: float, condition: Condition) -> Tensor:
         return self.at(x, torch.full((x.shape[0],), t), condition)
 
     def velocities(self, x: Tensor, t: float, condition: Condition) -> tuple[Tensor, Tensor]:
-        nothing = self._null.to(condition.encoder).expand_as(condition.encoder)
-        both = Condition(torch.cat([condition.encoder, nothing]), torch.cat([condition.context, condition.context]))
-        with_condition, without = self.velocity(torch.cat([x, x]), t, both).chunk(2)
+        # The same two for each step, so that what is known of them from the last one holds.
+        if self._both is None or self._both[0] is not condition:
+            nothing = self._null.to(condition.encoder).expand_as(condition.encoder)
+            encoder = torch.cat([condition.encoder, nothing])
+            self._both = condition, Condition(encoder, torch.cat([condition.context, condition.context]))
+        with_condition, without = self.velocity(torch.cat([x, x]), t, self._both[1]).chunk(2)
         return with_condition, without
 
     @torch.no_grad()
@@ -179,6 +194,8 @@ class Denoiser:
         weight: Any = self._transformer.proj_in_conv.weight
         # What embeds t may be in float32 where the rest is not (assemble.py).
         t = t.to(weight.device, self._transformer.time_embed.linear_1.weight.dtype)
+        if self._fast is not None:
+            return self._fast.velocity(x, t, t if r is None else r.to(t), condition.encoder, condition.context)
         (v,) = self._transformer(
             x.to(weight),
             t,
@@ -189,3 +206,8 @@ class Denoiser:
         )
         velocity: Tensor = v.to(x)
         return velocity
+
+
+def _narrow(transformer: AceStepTransformer1DModel) -> bool:
+    weight: Any = transformer.proj_in_conv.weight
+    return bool(weight.dtype == torch.bfloat16 and weight.device.type == "cpu")

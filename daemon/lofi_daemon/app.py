@@ -24,6 +24,7 @@ from .model import NoticeLevel, StageParams, Track
 from .models.manager import Downloads
 from .mpris import room as mpris
 from .mpris.view import View, view
+from .pipelines import Pipelines
 from .player.events import (
     DevicesChanged,
     PlaybackEnded,
@@ -45,9 +46,11 @@ from .protocol.methods import health as health_methods
 from .protocol.methods import latents as latent_methods
 from .protocol.methods import library as library_methods
 from .protocol.methods import models as model_methods
+from .protocol.methods import pipelines as pipeline_methods
 from .protocol.methods import playback as playback_methods
 from .protocol.methods import playlist as playlist_methods
 from .protocol.methods import radio as radio_methods
+from .protocol.methods import studio as studio_methods
 from .protocol.methods import timers as timer_methods
 from .protocol.methods.table import Table
 from .protocol.session import Session
@@ -109,6 +112,7 @@ class App:
         self.generation = Generation(
             settings, self.jobs, self.library, self.engine, self.memory, limits.load(settings.limit_hook), self._notice
         )
+        self.pipelines = Pipelines(self.library, self.jobs.live)
         self.downloads = Downloads(settings, self.notifier.emit, self._notice)
         self._hushed = self._quiet_hours(settings.player.quiet_hours)
         self.streaming = Streaming(self.player, self._play, self._may_start, asyncio.get_running_loop().time)
@@ -137,6 +141,8 @@ class App:
             shared_log,
         )
         generation_methods.add(table, self.generation, self.jobs)
+        pipeline_methods.add(table, self.generation, self.pipelines, self.library)
+        studio_methods.add(table)
         model_methods.add(table, settings, self.downloads)
         library_methods.add(table, self.library)
         latent_methods.add(table, self.library)
@@ -236,8 +242,9 @@ class App:
         """Tracks that must not be evicted now."""
         upcoming = self.player.upcoming()
         named = (self.player.state().track_id, upcoming and upcoming.track_id)
-        material = (track_id for job in self.jobs.live() for track_id in job.sources)
-        return {track_id for track_id in named if track_id} | self.radio.holds() | set(material)
+        material = {track_id for job in self.jobs.live() for track_id in job.sources}
+        material |= {track.id for job in self.jobs.live() for result in job.results for track in result.tracks}
+        return {track_id for track_id in named if track_id} | self.radio.holds() | material
 
     def _on_engine(self, message: FromWorker) -> None:
         if isinstance(message, Notice):
@@ -267,6 +274,7 @@ class App:
             self._notice("warn", f"The track has no latent to go on from later. {event.message}")
             return
         self.notifier.job(event)
+        self.pipelines.on_job(event)
         self.maker.on_job(event)
         self.radio.wake()
         if isinstance(event, JobCompleted) and event.job.auto_play and not begun:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import secrets
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, Protocol
 
-import msgspec
 from msgspec import UNSET, Struct
 
 from . import limits
@@ -16,16 +15,15 @@ from .backends.base import Equipment
 from .backends.registry import BACKENDS
 from .config import Settings
 from .errors import LofiError
-from .jobs.job import Job
+from .jobs.job import Job, StageResult
 from .jobs.lifecycle import Jobs
 from .jobs.memory import Memory
-from .library.identity import track_id
 from .limits import LimitHook
-from .model import LatentFile, NoticeLevel, Priority, StageParams, Track
-from .stages.items import item_params
-from .stages.request import StageRequest
-from .stages.resolve import resolve
-from .stages.sources import SOURCE_FIELDS
+from .model import NoticeLevel, Priority, StageParams, Track
+from .preparing import Finds, Prepared, heard_stages, prepare
+from .stages.request import Pipeline, StageRequest
+from .stages.resolve import Resolved, merged, resolve
+from .stages.sources import weighed
 
 
 def draw_seed() -> int:
@@ -33,17 +31,11 @@ def draw_seed() -> int:
     return secrets.randbelow(2**53)
 
 
-class Finds(Protocol):
+class Library(Finds, Protocol):
     """What a request asks of the library."""
-
-    async def to_play(self, prefix: str | None) -> Track:
-        """The track meant, which counts as used now. Raises INVALID_TRACK_ID."""
 
     async def find_all(self, track_ids: tuple[str, ...]) -> tuple[Track, ...] | None:
         """These tracks if every one is there, else None."""
-
-    async def latent(self, prefix: str) -> LatentFile:
-        """The latent meant, found whole. Raises LATENT_NOT_FOUND."""
 
 
 class Unloads(Protocol):
@@ -53,6 +45,31 @@ class Unloads(Protocol):
 def _has_checkpoint(params: StageParams, tracks: tuple[Track, ...]) -> bool:
     """Whether a checkpoint that was asked for is still there: they go before their tracks do."""
     return params.checkpoint_step is None or all(track.latent_checkpoint_id is not UNSET for track in tracks)
+
+
+@contextlib.contextmanager
+def in_stage(index: int, *, named: bool = True) -> Iterator[None]:
+    """Errors say in which stage of a pipeline they are, where it is ``named``."""
+    try:
+        yield
+    except LofiError as error:
+        if named:
+            error.field = f"stages[{index}].{error.field}" if error.field else f"stages[{index}]"
+            error.message = f"{error.field}: {error.message}"
+            error.args = (error.message,)
+            error.details["stage_index"] = index
+        raise
+
+
+class Earlier(Struct, frozen=True):
+    """A stage that need not be run, as another job has run it."""
+
+    prepared: Prepared
+    result: StageResult
+
+
+_UNKNOWN = Prepared(StageParams(backend="", prompt="", duration_sec=0, seed=0), (), Equipment(""))
+"""In the place of a stage that is not looked at."""
 
 
 class Accepted(Struct, frozen=True):
@@ -68,7 +85,7 @@ class Generation:
         self,
         settings: Settings,
         jobs: Jobs,
-        library: Finds,
+        library: Library,
         engine: Unloads,
         memory: Memory,
         limit_hook: LimitHook,
@@ -88,42 +105,130 @@ class Generation:
     ) -> Accepted:
         """One stage into the line, or its tracks out of the library.
 
-        Raises the errors of ``resolve``, QUOTA_EXCEEDED, BACKEND_NOT_INSTALLED, BACKEND_NOT_READY, QUEUE_FULL,
-        INVALID_TRACK_ID, and LATENT_NOT_FOUND for a latent that the stage starts from.
+        Raises the errors of ``resolve`` and ``prepare``, QUOTA_EXCEEDED, BACKEND_NOT_INSTALLED, BACKEND_NOT_READY and
+        QUEUE_FULL.
         """
-        resolved = resolve(request, self._settings, draw_seed)
-        params = resolved.params
-        limits.ask(self._limit_hook, (params,))
-        self._require_ready(params.backend)
+        stages = await self._prepared(Pipeline(stages=(request,)), job_id, (), named=False)
+        return await self._accept(stages, priority, job_id, auto_play, (), ())
+
+    async def run(
+        self,
+        pipeline: Pipeline,
+        priority: Priority,
+        job_id: str | None,
+        auto_play: bool,
+        earlier: tuple[Earlier, ...] = (),
+    ) -> Accepted:
+        """Its stages into the line, but for the first ones that ``earlier`` tells of.
+
+        Raises as ``generate`` does, before anything is queued; the field is "stages[1].scheduler".
+        """
+        stages = await self._prepared(pipeline, job_id, earlier, named=True)
+        results = tuple(stage.result for stage in earlier)
+        return await self._accept(stages, priority, job_id, auto_play, results, merged(pipeline))
+
+    async def check(
+        self, pipeline: Pipeline, stage_index: int, earlier: Sequence[Prepared | None], library: Finds
+    ) -> Prepared | None:
+        """What ``run`` would make of one stage; None where it works from one before that is None. Raises as it does."""
+        with in_stage(stage_index):
+            resolved = self._resolve(pipeline, stage_index)
+            self._require_ready(resolved.params.backend)
+            source = weighed(resolved.params).src_stage
+            if source is not None and earlier[source] is None:
+                return None
+            known = [stage or _UNKNOWN for stage in earlier]
+            asked = self._duration_asked(pipeline, stage_index)
+            return await prepare(resolved, asked, known, self._settings, library)
+
+    def _resolve(self, pipeline: Pipeline, index: int) -> Resolved:
+        return resolve(pipeline.stages[index], self._settings, draw_seed, pipeline.shared, index)
+
+    def _duration_asked(self, pipeline: Pipeline, index: int) -> bool:
+        return pipeline.stages[index].duration_sec is not None or pipeline.shared.duration_sec is not None
+
+    async def _prepared(
+        self, pipeline: Pipeline, job_id: str | None, earlier: tuple[Earlier, ...], *, named: bool
+    ) -> list[Prepared]:
+        """All stages, every one checked."""
+        numbers = range(len(earlier), len(pipeline.stages))
+        resolved: dict[int, Resolved] = {}
+        for index in numbers:
+            with in_stage(index, named=named):
+                resolved[index] = self._resolve(pipeline, index)
+        limits.ask(self._limit_hook, tuple(stage.params for stage in resolved.values()))
+        for index in numbers:
+            with in_stage(index, named=named):
+                self._require_ready(resolved[index].params.backend)
         if job_id is not None:
             self._jobs.require_free_id(job_id)
-        params, sources = await self._find_sources(params)
-        params, latents = await self._named_latents(params)
-        equipment = await self._equipment(params)
-        if request.backend is None:
-            self._tell_default(params.backend)
-        for message in resolved.notices:
-            self._notice("warn", message)
-        ids = tuple(track_id(item_params(params, i), equipment.model_version) for i in range(params.batch_size))
-        if joined := self._jobs.join(ids, priority, auto_play):
-            return self._accepted(joined)
+        stages = [stage.prepared for stage in earlier]
+        for index in numbers:
+            with in_stage(index, named=named):
+                asked = self._duration_asked(pipeline, index)
+                stages.append(await prepare(resolved[index], asked, stages, self._settings, self._library))
+        shared = pipeline.shared.backend
+        for index in numbers:
+            if pipeline.stages[index].backend is None and shared is None:
+                self._tell_default(stages[index].params.backend)
+            for message in stages[index].notices:
+                self._notice("warn", message)
+        return stages
+
+    async def _accept(
+        self,
+        stages: list[Prepared],
+        priority: Priority,
+        job_id: str | None,
+        auto_play: bool,
+        results: tuple[StageResult, ...],
+        asked: tuple[dict[str, object], ...],
+    ) -> Accepted:
+        params = tuple(stage.params for stage in stages)
         job = Job(
             id=job_id or uuid.uuid4().hex,
-            stages=(params,),
-            track_ids=(ids,),
-            equipment=(equipment,),
+            stages=params,
+            track_ids=tuple(stage.track_ids for stage in stages),
+            equipment=tuple(stage.equipment for stage in stages),
             priority=priority,
             auto_play=auto_play,
-            latents=latents,
-            sources=sources,
+            latents=tuple({file.record.id: file for stage in stages for file in stage.latents}.values()),
+            sources={name: path for stage in stages for name, path in stage.sources.items()},
+            asked=asked,
+            heard_stages=heard_stages(params),
+            first=len(results),
+            results=results,
         )
-        if (tracks := await self._library.find_all(ids)) and _has_checkpoint(params, tracks):
-            self._jobs.complete_from_library(job, tracks)
+        if joined := self._joined(job):
+            return self._accepted(joined)
+        if there := await self._in_library(job):
+            self._jobs.complete_from_library(job, there)
             return Accepted(job, "cached", 0)
-        if joined := self._jobs.join(ids, priority, auto_play):  # another client was quicker
+        if joined := self._joined(job):  # another client was quicker
             return self._accepted(joined)
         self._jobs.submit(job)
         return self._accepted(job)
+
+    def _joined(self, job: Job) -> Job | None:
+        if len(job.stages) > 1:
+            return None
+        joined = self._jobs.join(job.track_ids[0], job.priority, job.auto_play)
+        if joined and len(joined.stages) == 1:
+            joined.asked = joined.asked or job.asked
+        return joined
+
+    async def _in_library(self, job: Job) -> tuple[StageResult, ...]:
+        """What is to be heard of ``job``, if all of it is there."""
+        results = []
+        for index in (*job.heard_stages, len(job.stages) - 1):
+            if index < job.first:
+                continue
+            params = job.stages[index]
+            tracks = await self._library.find_all(job.track_ids[index])
+            if not tracks or not _has_checkpoint(params, tracks):
+                return ()
+            results.append(StageResult(index, params, 0.0, tracks))
+        return tuple(results)
 
     async def unload(self, backend: str | None) -> tuple[str, ...]:
         """Free models from memory; their names. Raises BACKEND_NOT_READY while one of them is generating."""
@@ -145,41 +250,6 @@ class Generation:
     def _accepted(self, job: Job) -> Accepted:
         position = self._jobs.position(job)
         return Accepted(job, "queued" if position else "generating", position)
-
-    async def _find_sources(self, params: StageParams) -> tuple[StageParams, dict[str, str]]:
-        """The tracks to work from, named by their whole ids (they are part of the new track's id), and their paths."""
-        found: dict[str, str] = {}
-        for field in SOURCE_FIELDS:
-            prefix = getattr(params, field)
-            if prefix is None:
-                continue
-            try:
-                track = await self._library.to_play(prefix)
-            except LofiError as error:
-                raise LofiError(error.name, error.message, field=field, **error.details) from error
-            found[track.id] = track.path
-            params = msgspec.structs.replace(params, **{field: track.id})
-        return params, found
-
-    async def _equipment(self, params: StageParams) -> Equipment:
-        info = BACKENDS[params.backend]
-        if info.equip is None:
-            return info.equipment(self._settings, params)
-        return await asyncio.to_thread(info.equipment, self._settings, params)
-
-    async def _named_latents(self, params: StageParams) -> tuple[StageParams, tuple[LatentFile, ...]]:
-        """``params`` with the whole ids of the latents that they name, which are here and unharmed."""
-        found: dict[str, LatentFile] = {}
-        for field in ("init_latent_id", "src_latent_id"):
-            if (name := getattr(params, field)) is not None:
-                try:
-                    latent = await self._library.latent(name)
-                except LofiError as error:
-                    error.field = field
-                    raise
-                found[latent.record.id] = latent
-                params = msgspec.structs.replace(params, **{field: latent.record.id})
-        return params, tuple(found.values())
 
     def _require_ready(self, backend: str) -> None:
         available = BACKENDS[backend].availability(self._settings)

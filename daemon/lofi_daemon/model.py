@@ -29,7 +29,8 @@ class Lora(Struct, frozen=True, forbid_unknown_fields=True):
 class StageParams(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One stage, checked and with every default filled in. ``None`` = the backend has no such knob.
 
-    Made in one place only (``stages.resolve``); meanings and ranges are in doc/PROTOCOL.md.
+    Made in one place only (``stages.resolve``); meanings and ranges are in doc/PROTOCOL.md. A track's own never has
+    ``src_stage``: it has the latent or track that this stage left.
     """
 
     stage_type: StageType = "generate"
@@ -71,12 +72,19 @@ class StageParams(Struct, frozen=True, omit_defaults=True, kw_only=True):
     track_name: str | None = None
     track_classes: tuple[str, ...] | None = None
     lora: tuple[Lora, ...] | None = None
+    preview: bool = False
+
+    @property
+    def title(self) -> str:
+        """What it is called where people read it: its words, else what it does."""
+        return self.prompt or f"({self.stage_type} without words)"
 
 
 class Track(Struct, frozen=True, kw_only=True):
     """A finished piece of music in the library.
 
-    ``path`` is absolute on the wire; inside an audio file's own metadata it is empty. Seconds, Hz, LUFS.
+    ``path`` is absolute on the wire; inside an audio file's own metadata it is empty. Seconds, Hz, LUFS. ``prompt`` is
+    the title of its params.
     """
 
     id: str
@@ -106,7 +114,8 @@ class LatentRecord(Struct, frozen=True, kw_only=True):
 
     ``path`` is absolute on the wire and empty inside the file. ``shape`` and ``dtype`` ("float32") are those of x0, or
     of x_t after ``checkpoint_step`` where ``is_checkpoint``. ``schedule`` holds the timesteps, the terminal 0 included.
-    ``pipeline_id`` is the job of several stages that it belongs to.
+    ``pipeline_id`` is the job of several stages that it belongs to. ``track_ids`` are the tracks of its batch, in
+    order, and empty where it never became audio; ``parent_ids`` the tracks and latents that it came from.
     """
 
     id: str  # UUID, lower case
@@ -126,6 +135,8 @@ class LatentRecord(Struct, frozen=True, kw_only=True):
     pinned: bool = False
     pipeline_id: str | None = None
     stage_index: int = 0
+    track_ids: tuple[str, ...] = ()
+    parent_ids: tuple[str, ...] = ()
 
 
 class LatentFile(Struct, frozen=True):

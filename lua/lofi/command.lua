@@ -30,6 +30,8 @@ local ROOMS = {
   library = "views",
   player = "views",
   queue = "views",
+  studio = "studio",
+  lineage = "studio",
   pick = "pick",
   install = "install",
   backends = "backends",
@@ -54,7 +56,8 @@ end
 --- The words after :Lofi. Those that begin with no subcommand are a prompt; one word that is nearly a subcommand is
 --- made music of as well, but told.
 ---@param line string
-function M.run(line)
+---@param range? integer[] first and last line of the buffer, where some were given
+function M.run(line, range)
   line = vim.trim(line)
   local sub, args = line:match("^(%S*)%s*(.*)$")
   if sub == "" then
@@ -62,7 +65,11 @@ function M.run(line)
   end
   local found = subcommand(sub)
   if found then
-    found.run(args)
+    if range and not found.takes_range then
+      words.say((":Lofi %s takes no lines of the buffer."):format(sub), words.ERROR)
+    else
+      found.run(args, range)
+    end
     return
   end
   local nearest = args == "" and schema.nearest(sub, names(), 1)
@@ -70,7 +77,7 @@ function M.run(line)
     local text = "composing “%s”; perhaps you meant :Lofi %s? :LofiCancel ends it."
     words.say(text:format(sub, nearest), words.WARN) -- else the first word of progress takes its place
   end
-  require("lofi.command.generation").prompt.run(line)
+  require("lofi.command.generation").prompt.run(line, range)
 end
 
 --- Completions of the last word before the cursor, for :Lofi and for the commands named after a subcommand.

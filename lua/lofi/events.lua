@@ -8,6 +8,7 @@ local M = {}
 M.AUTOCOMMANDS = {
   generation_started = "LofiStarted",
   generation_progress = "LofiProgress",
+  stage_complete = "LofiStage",
   generation_complete = "LofiDone",
   generation_error = "LofiError",
   generation_cancelled = "LofiCancelled",

@@ -91,6 +91,28 @@ function M.generate(opts, callback)
   end)
 end
 
+--- Run a pipeline. `callback` is called when all of it is finished (or cannot be); each stage is told of by an event.
+---@param opts string|lofi.PipelineOpts the text of a pipeline, or a table with one of `toml`, `stages`, `pipeline_id`
+---@param callback? lofi.GenerateCallback
+---@return string job_id to cancel it with
+function M.pipeline(opts, callback)
+  wire()
+  if type(opts) ~= "table" then
+    opts = { toml = opts }
+  end
+  local announced = false
+  return require("lofi.jobs").pipeline(opts, function(err, result)
+    if callback then
+      callback(err, result)
+    elseif not announced then
+      complain(err)
+    end
+  end, function(reply)
+    announced = true
+    require("lofi.progress").accepted(reply)
+  end)
+end
+
 --- Cancel a generation: a job id, a track id (6 digits or more), or nil for the one that runs.
 ---@param what? string
 ---@param callback? fun(err: lofi.Error?, result: { cancelled: boolean, was_generating: boolean }?)
@@ -303,6 +325,18 @@ end
 --- Open the queue.
 function M.queue()
   require("lofi.queue").open()
+end
+
+--- Open a pipeline as text; see |:LofiStudio|.
+---@param path? string a file *.lofi.toml; nil = the studio that was used last
+function M.studio(path)
+  require("lofi.studio").open(path)
+end
+
+--- Show what a track came from and what came of it.
+---@param track_id string or its beginning
+function M.lineage(track_id)
+  require("lofi.lineage").open(track_id)
 end
 
 --- Choose one of `what` with vim.ui.select; nil asks what first.

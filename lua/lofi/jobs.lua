@@ -54,6 +54,8 @@ end)
 ---@param prompt string
 ---@param reply table
 local function on_accepted(id, prompt, reply)
+  local last = reply.stages and reply.stages[#reply.stages]
+  prompt = last and last.params.prompt or prompt
   for _, track_id in ipairs(reply.track_ids or {}) do
     state.remember(track_id, prompt)
   end
@@ -69,6 +71,35 @@ local function on_accepted(id, prompt, reply)
     job.track_id, job.position = reply.track_id, reply.position
     job.state = reply.status == "queued" and "queued" or "generating"
   end
+end
+
+--- Ask for a job whose end `callback` is called at.
+---@param method "generate"|"pipeline_run"
+---@param params table
+---@param prompt string
+---@param callback lofi.GenerateCallback
+---@param accepted? fun(reply: table)
+---@return string job_id
+local function submit(method, params, prompt, callback, accepted)
+  local id = new_id()
+  params.job_id = id
+  if params.auto_play == nil then
+    params.auto_play = config.current.auto_play
+  end
+  waiting[id] = { callback }
+  state.add_job(id, prompt, true)
+  client.request(method, params, function(refused, reply)
+    if refused then
+      state.drop_job(id)
+      finish(id, refused)
+      return
+    end
+    on_accepted(id, prompt, reply)
+    if accepted then
+      accepted(reply)
+    end
+  end)
+  return id
 end
 
 --- Ask for a track. `callback` is called once, when the track is there or cannot be.
@@ -88,26 +119,29 @@ function M.generate(opts, callback, accepted)
     end)
     return
   end
-  local id = new_id()
-  params.job_id = id
   params.backend = params.backend or M.backend
-  if params.auto_play == nil then
-    params.auto_play = config.current.auto_play
+  return submit("generate", params, params.prompt, callback, accepted)
+end
+
+--- What to call a pipeline: the words of its last stage, as far as they can be told before it is read.
+---@param opts lofi.PipelineOpts
+---@return string
+local function title_of(opts)
+  local stages = opts.stages or {}
+  local words = (stages[#stages] or {}).prompt or (opts.shared or {}).prompt
+  if opts.toml then
+    words = require("lofi.studio.stages").prompt(vim.split(opts.toml, "\n", { plain = true }))
   end
-  waiting[id] = { callback }
-  state.add_job(id, params.prompt, true)
-  client.request("generate", params, function(refused, reply)
-    if refused then
-      state.drop_job(id)
-      finish(id, refused)
-      return
-    end
-    on_accepted(id, params.prompt, reply)
-    if accepted then
-      accepted(reply)
-    end
-  end)
-  return id
+  return type(words) == "string" and words ~= "" and words or "pipeline"
+end
+
+--- Run a pipeline. `callback` is called once, when all of it is there or cannot be.
+---@param opts lofi.PipelineOpts
+---@param callback lofi.GenerateCallback
+---@param accepted? fun(reply: lofi.PipelineReply) when the daemon took the job
+---@return string job_id
+function M.pipeline(opts, callback, accepted)
+  return submit("pipeline_run", vim.deepcopy(opts), title_of(opts), callback, accepted)
 end
 
 --- The job that cancel means when it is told none: the running one, else the newest that waits.

@@ -44,6 +44,8 @@ local apply = {
     for _, track in ipairs(params.tracks or {}) do
       state.remember(track.id, track.prompt)
     end
+    state.remember_latent(params.latent_checkpoint_id)
+    state.remember_latent(params.latent_id)
     state.drop_job(params.job_id)
   end,
   generation_error = function(params)

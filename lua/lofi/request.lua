@@ -36,14 +36,24 @@ M.schema = {
   },
   { name = "timesignature", type = "string", doc = "Such as 4/4.", suggest = { "4/4", "3/4" } },
   { name = "instrumental", type = "boolean", doc = "No voice." },
-  { name = "lyrics", type = "string", doc = "What is sung, for ACE-Step." },
-  { name = "vocal_language", type = "string", doc = "Language of the lyrics, for ACE-Step." },
+  {
+    name = "lyrics",
+    type = "string",
+    doc = "What is sung, for ACE-Step; in commands @file reads a file and \\n begins a line, see |lofi-lyrics|.",
+  },
+  {
+    name = "vocal_language",
+    alias = { "language" },
+    type = "string",
+    doc = "Language of the lyrics, for ACE-Step: en, de, ja, ...",
+    suggest = { "en", "de", "es", "fr", "it", "ja", "ko", "pt", "ru", "zh" },
+  },
   {
     name = "batch_size",
     type = "integer",
     min = 1,
     max = 8,
-    doc = "Tracks at once, each with the next seed, for MusicGen.",
+    doc = "Tracks at once, each with the next seed, for neural backends.",
   },
   { name = "inference_steps", alias = { "steps" }, type = "integer", doc = "Diffusion steps, for ACE-Step." },
   {
@@ -61,8 +71,37 @@ M.schema = {
   {
     name = "guidance",
     type = "string",
-    doc = "Kind of guidance, for ACE-Step.",
+    doc = "Kind of guidance, for ACE-Step base and sft.",
     suggest = { "none", "cfg", "apg", "adg" },
+  },
+  {
+    name = "init_latent_id",
+    alias = { "latent" },
+    type = "string",
+    doc = "Latent or checkpoint to go on from, for ACE-Step: its id, or its beginning, see |lofi-latents|.",
+  },
+  {
+    name = "t_start",
+    type = "number",
+    min = 0,
+    max = 1,
+    doc = "How far back into the noise a latent is taken before it goes on: near 0 little changes, at 1 all.",
+    suggest = { "0.3", "0.5", "0.7" },
+  },
+  {
+    name = "resume_sample_index",
+    alias = { "item" },
+    type = "integer",
+    min = 0,
+    max = 7,
+    doc = "Which track of the latent's batch, from 0.",
+  },
+  {
+    name = "checkpoint_step",
+    type = "integer",
+    min = 0,
+    max = 199,
+    doc = "Keep the state after this diffusion step, from 0, too; for ACE-Step.",
   },
   { name = "temperature", type = "number", doc = "Above 1 more daring, below 1 more even, for MusicGen." },
   {
@@ -165,6 +204,8 @@ local function read(entry, text)
   elseif entry.name == "duration_sec" and text:match("^%d+:[0-5]%d$") then
     local minutes, seconds = text:match("^(%d+):(%d+)$")
     return tonumber(minutes) * 60 + tonumber(seconds)
+  elseif entry.name == "lyrics" then
+    return (text:gsub("\\n", "\n"))
   elseif entry.type == "number" or entry.type == "integer" then
     return tonumber(text) or text
   end

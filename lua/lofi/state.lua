@@ -61,6 +61,7 @@ local M = {}
 ---@field daemon? { version: string, pid: integer, protocol: integer, shared?: boolean, log?: string }
 
 local KNOWN_TRACKS = 500
+local KNOWN_LATENTS = 50
 local NEWS_MS = 10000
 
 --- Nothing plays.
@@ -83,6 +84,8 @@ M.current = fresh()
 --- Prompts of tracks by id, newest last in `order`; survives the daemon, whose library does too.
 local titles = {} ---@type table<string, string>
 local order = {} ---@type string[]
+
+local latents = {} ---@type string[] ids, newest first
 
 --- Ids of the jobs that this editor asked for; the others are the radio's and those of other editors. Not
 --- forgotten at their end, when listeners still ask.
@@ -110,6 +113,20 @@ function M.remember(id, prompt)
   if #order > KNOWN_TRACKS then
     titles[table.remove(order, 1)] = nil
   end
+end
+
+--- A latent or checkpoint that was heard of.
+---@param id string?
+function M.remember_latent(id)
+  if id and not vim.list_contains(latents, id) then
+    table.insert(latents, 1, id)
+    latents[KNOWN_LATENTS + 1] = nil
+  end
+end
+
+---@return string[] newest first
+function M.known_latents()
+  return latents
 end
 
 --- The prompt of a track, if it was heard of.

@@ -1,13 +1,16 @@
 """What a daemon answers and tells is what lua/lofi/meta/wire.lua says: every member, its type, and whether it may be
 missing."""
 
+import sys
+
 import pytest
 from support.fake_hub import FakeHub, musicgen_files
 from support.luacats import misfits, parse, read, read_folder
 from support.neovim import ROOT
-from support.raw_daemon import PUPPET, RawDaemon
+from support.raw_daemon import RawDaemon
 from support.sound_card import SoundCards
 
+PUPPET = (sys.executable, str(ROOT / "tests" / "support" / "puppet_latents.py"))
 KNOWN = read_folder(ROOT, "lua")
 PLAYS = "lofi.PlayerState"
 LIST = "lofi.Playlist"
@@ -21,6 +24,10 @@ ASKED = (
     ("cache_list", {}, "{ tracks: lofi.Track[], total: integer }"),
     ("cache_get", {"track_id": "ID"}, "lofi.Track"),
     ("track_favorite", {"track_id": "ID"}, "lofi.Track"),
+    ("cache_get", {"track_id": "FROM LATENT"}, "lofi.Track"),
+    ("latent_list", {}, "{ latents: lofi.Latent[], total: integer }"),
+    ("latent_get", {"latent_id": "LATENT"}, "lofi.Latent"),
+    ("latent_pin", {"latent_id": "LATENT"}, "lofi.Latent"),
     ("track_waveform", {"track_id": "ID", "columns": 7}, "lofi.Waveform"),
     ("queue_status", {}, "lofi.Queue"),
     ("queue_move", {"job_id": "waits", "position": 1}, "lofi.Queue"),
@@ -37,6 +44,15 @@ ASKED = (
     ("playlist_mode", {"loop": "all", "shuffle": True}, LIST),
     ("audio_devices", {}, "lofi.Devices"),
     ("audio_device_set", {"device": ""}, "lofi.Devices"),
+    ("stage_fields", {}, "{ fields: lofi.StageField[] }"),
+    (
+        "pipeline_check",
+        {"toml": '[[stages]]\nprompt = ""\nbpm = "x"'},
+        "{ problems: lofi.PipelineProblem[], stages: (table|nil)[] }",
+    ),
+    ("pipeline_text", {"track_id": "ID"}, "{ toml: string, shared: table, stages: table[] }"),
+    ("pipeline_run", {"stages": [{"prompt": "steps 1", "seed": 9}]}, "lofi.PipelineReply"),
+    ("lineage", {"track_id": "FROM LATENT"}, "{ id: string, nodes: lofi.LineageNode[] }"),
     ("presets_list", {}, "{ presets: lofi.Preset[] }"),
     ("focus_start", {"work_min": 25, "break_min": 5, "rounds": 2}, FOCUS),
     ("focus_stop", {}, FOCUS),
@@ -49,6 +65,7 @@ ASKED = (
 )
 TOLD = {
     "generation_complete": "lofi.Generated",
+    "stage_complete": "lofi.StageComplete",
     "library_changed": "lofi.LibraryChange",
     "playlist_changed": LIST,
     "radio_changed": RADIO,
@@ -76,11 +93,15 @@ def heard(tmp_path_factory, isolated_session):
         ) as daemon,
     ):
         made = daemon.end_of(daemon.result("generate", {"prompt": "long", "seed": str(2**60)})["job_id"])["params"]
+        asked = {"prompt": "latent", "backend": "ace_step_15", "seed": str(2**60), "checkpoint_step": 1}
+        latent = daemon.end_of(daemon.result("generate", asked)["job_id"])["params"]
+        daemon.end_of(daemon.result("pipeline_run", {"stages": [asked | {"seed": 8}]})["job_id"])
         daemon.result("generate", {"prompt": "deaf"})
         daemon.result("generate", {"prompt": "steps 1", "job_id": "waits"})
         answers = []
+        ids = {"ID": made["track_id"], "FROM LATENT": latent["track_id"], "LATENT": latent["latent_id"]}
         for method, params, _ in ASKED:
-            ready = {name: made["track_id"] if value == "ID" else value for name, value in params.items()}
+            ready = {name: ids.get(str(value), value) for name, value in params.items()}
             answers.append(daemon.result(method, ready))
         daemon.wait(lambda m: m.get("method") == "backend_status" and m["params"]["status"] != "downloading")
         told = daemon.notifications()

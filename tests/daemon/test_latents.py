@@ -38,12 +38,12 @@ def test_a_job_s_latent_is_listed_read_pinned_and_deleted(daemon):
     assert track["latent_index"] == 0
     record = daemon.result("latent_get", {"latent_id": track["latent_id"][:8]})
     assert daemon.result("latent_list") == {"latents": [record], "total": 1}
-    assert (record["id"], record["shape"], record["dtype"]) == (track["latent_id"], [2, 25, 64], "float32")
+    assert (record["id"], record["shape"], record["dtype"]) == (track["latent_id"], [2, 128, 64], "float32")
     assert (record["batch_size"], record["pinned"], record["is_checkpoint"]) == (2, False, False)
     assert set(record) == {
         "id", "path", "shape", "dtype", "model_variant", "stage_type", "is_checkpoint", "checkpoint_step",
         "total_steps", "schedule", "params", "lm_metadata", "batch_size", "created_at", "pinned", "pipeline_id",
-        "stage_index",
+        "stage_index", "track_ids", "parent_ids",
     }  # fmt: skip
     assert Path(record["path"]).name == f"{record['id']}.safetensors"
     pinned = daemon.result("latent_pin", {"latent_id": record["id"], "pinned": True})
@@ -77,10 +77,10 @@ def test_a_job_starts_from_the_latent_it_names_also_after_a_restart(tmp_path):
     with daemon_in(tmp_path) as daemon:
         first = made(daemon, seed=5)
         wanted = values(daemon.result("latent_get", {"latent_id": first["latent_id"]}))
-        hot = made(daemon, seed=6, init_latent_id=first["latent_id"][:7])
+        hot = made(daemon, seed=6, init_latent_id=first["latent_id"][:7], t_start=0.5)
         assert hot["params"]["init_latent_id"] == first["latent_id"]
     with daemon_in(tmp_path) as daemon:
-        cold = made(daemon, seed=7, init_latent_id=first["latent_id"])
+        cold = made(daemon, seed=7, init_latent_id=first["latent_id"], t_start=0.5)
         for track in (hot, cold):
             found = values(daemon.result("latent_get", {"latent_id": track["latent_id"]}))
             np.testing.assert_array_equal(found, wanted)
@@ -102,8 +102,8 @@ def test_a_harmed_latent_is_refused_with_its_reason_and_the_daemon_goes_on(daemo
 def test_one_that_a_waiting_job_starts_from_stays(daemon):
     track = made(daemon)
     daemon.result("generate", {"prompt": "deaf", "job_id": "runs"})
-    asked = {"prompt": "latent", "backend": "ace_step_15", "seed": 9, "init_latent_id": track["latent_id"]}
-    waiting = daemon.result("generate", asked)["job_id"]
+    asked = {"prompt": "latent", "backend": "ace_step_15", "seed": 9, "t_start": 0.5}
+    waiting = daemon.result("generate", asked | {"init_latent_id": track["latent_id"]})["job_id"]
     error = daemon.error("latent_delete", {"latent_id": track["latent_id"]})
     assert (error["data"]["code"], error["data"]["field"]) == ("INVALID_PARAMS", "latent_id")
     daemon.result("cancel", {"job_id": waiting})

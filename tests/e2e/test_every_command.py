@@ -41,6 +41,8 @@ COMMANDS = {
     "LofiLibrary": ("cache_list", {"offset": 0, "sort": "newest"}),
     "LofiPlayer": ("status", {}),
     "LofiQueue": ("queue_status", {}),
+    "LofiStudio": "vim.bo.filetype == 'lofi-studio'",
+    "LofiLineage abcdef": ("lineage", {"track_id": "abcdef"}),
     "LofiPick presets": ("presets_list", {}),
     "LofiBackends": ("get_backends", {}),
     "LofiStatus": ("status", {}),
@@ -68,6 +70,7 @@ MAPS = {
     "library": ("cache_list", {"offset": 0, "sort": "newest"}),
     "player": ("status", {}),
     "queue": ("queue_status", {}),
+    "studio": "vim.bo.filetype == 'lofi-studio'",
     "pick": "#_G.selected == 1",
     "status": ("status", {}),
 }
@@ -75,6 +78,7 @@ MAPS = {
 FUNCTIONS = {
     "setup": ("setup({ ascii = true })", "require('lofi.config').current.ascii"),
     "generate": ("generate('rain')", ("generate", {"prompt": "rain", "auto_play": True})),
+    "pipeline": ("pipeline('[[stages]]')", ("pipeline_run", {"toml": "[[stages]]", "auto_play": True})),
     "cancel": ("cancel('abcdef')", ("cancel", {"track_id": "abcdef"})),
     "play": ("play('abcdef')", ("play", {"track_id": "abcdef"})),
     "pause": ("pause()", ("pause", {})),
@@ -104,6 +108,8 @@ FUNCTIONS = {
     "library": ("library()", ("cache_list", {"offset": 0, "sort": "newest"})),
     "player": ("player()", ("status", {})),
     "queue": ("queue()", ("queue_status", {})),
+    "studio": ("studio()", "vim.bo.filetype == 'lofi-studio'"),
+    "lineage": ("lineage('abcdef')", ("lineage", {"track_id": "abcdef"})),
     "pick": ("pick('presets')", ("presets_list", {})),
     "download": ("download('musicgen', 'small')", ("download_backend", {"backend": "musicgen", "model": "small"})),
     "cancel_download": ("cancel_download('musicgen')", ("cancel_download", {"backend": "musicgen"})),

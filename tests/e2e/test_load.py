@@ -7,7 +7,8 @@ COMMANDS = [
     "Lofi", "LofiGenerate", "LofiPlay", "LofiPause", "LofiResume", "LofiToggle", "LofiStop", "LofiCancel",
     "LofiVolume", "LofiSkip", "LofiPrevious", "LofiSeek", "LofiPlaylist", "LofiLoop", "LofiShuffle", "LofiCrossfade",
     "LofiRadio", "LofiDevices", "LofiSleep", "LofiFocus", "LofiBackends", "LofiStatus", "LofiLog", "LofiLibrary",
-    "LofiPlayer", "LofiQueue", "LofiPick", "LofiInstall", "LofiAce",
+    "LofiPlayer", "LofiQueue", "LofiPick", "LofiInstall", "LofiAce", "LofiStudio",
+    "LofiLineage",
 ]  # fmt: skip
 
 LOADED = "return vim.iter(package.loaded):map(function(name) return name:find('^lofi') and name end):totable()"
@@ -33,7 +34,7 @@ def test_there_are_plug_maps_and_no_keys_of_ours(open_editor):
         f"<Plug>(lofi-{name})"
         for name in ("generate", "play", "pause", "resume", "toggle", "stop", "cancel", "skip", "previous",
                      "forward", "back", "radio", "playlist", "devices", "volume-up", "volume-down", "status", "library",
-                     "player", "queue", "pick")
+                     "player", "queue", "studio", "pick")
     }  # fmt: skip
     assert all(m["noremap"] and m["rhs"].startswith("<Cmd>Lofi ") for m in ours)
 

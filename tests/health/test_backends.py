@@ -68,6 +68,14 @@ def test_weights_that_are_here_are_shown_and_half_of_them_can_be_completed():
     assert told[2].advice == ("Fetch the rest: lofi download musicgen medium",)
 
 
+def test_without_a_c_compiler_bfloat16_is_slow_in_ace_step():
+    ready = replace(BACKENDS["ace_step_15"], availability=lambda settings: Availability("ready"))
+    for precision, said in (("bfloat16", ["warn"]), ("float32", [])):
+        settings = Settings(device="cpu", ace_step_precision=precision)
+        told = look(ready, settings=settings, compiler=None)
+        assert [finding.level for finding in told if "C compiler" in finding.text] == said
+
+
 def test_without_a_c_compiler_musicgen_is_slow_on_a_cpu():
     on_cpu = Settings(device="cpu")
     told = [finding for finding in look(READY, settings=on_cpu, compiler=None) if "C compiler" in finding.text]

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import msgspec
@@ -191,6 +192,42 @@ def test_an_index_from_before_latents_keeps_its_tracks(tracks, root):
     assert tracks.find(kept.id) == kept
     assert tracks.take_notices() == []
     assert committed(tracks).id in ids(tracks)
+
+
+# two daemons on one library
+
+
+def test_what_one_daemon_keeps_pins_and_deletes_the_other_one_knows(tracks, root, clock):
+    other = Tracks(root, clock=clock)
+    kept, gone = committed(tracks), committed(tracks)
+    track = committed_track(tracks, latent_id=gone.id, latent_index=0)
+    assert set(ids(other)) == {kept.id, gone.id}
+    assert other.latents.pin(kept.id, True).pinned
+    assert tracks.latents.get(kept.id).record.pinned
+    assert other.latents.delete(gone.id) == gone.id
+    assert "not in the store" in refused(tracks.latents.get, gone.id).message
+    assert tracks.get(track.id).latent_id is UNSET
+    other.close()
+
+
+def test_two_daemons_that_sweep_at_once_take_what_is_old_and_leave_what_is_pinned(tracks, root, clock, now):
+    old = [committed(tracks, created_at=now()).id for _ in range(20)]
+    pinned = committed(tracks, created_at=now())
+    tracks.latents.pin(pinned.id, True)
+    swept = []
+
+    def sweep():
+        other = Tracks(root, clock=clock)
+        swept.extend(other.latents.sweep(0).ids)
+        other.close()
+
+    daemons = [threading.Thread(target=sweep) for _ in range(2)]
+    for daemon in daemons:
+        daemon.start()
+    for daemon in daemons:
+        daemon.join()
+    assert set(swept) == set(old)
+    assert ids(tracks) == [pinned.id]
 
 
 # tracks that point to latents

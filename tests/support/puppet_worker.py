@@ -101,7 +101,7 @@ def latent(job: Run, words) -> None:
     params = job.stages[0]
     remembered.begin(job.latents)
     own = latents.StageLatents(job, 0, say, lambda: datetime.now(UTC))
-    values = np.random.default_rng(int(params.seed)).standard_normal((params.batch_size, 25, 64)).astype(np.float32)
+    values = np.random.default_rng(int(params.seed)).standard_normal((params.batch_size, 128, 64)).astype(np.float32)
     if params.init_latent_id:
         values = safetensors.numpy.load(remembered.latent(params.init_latent_id).blob)["latent"]
     left = own.left_off(job.left_off) if job.left_off else None

@@ -42,14 +42,24 @@ class Equipment(Struct, frozen=True):
     options: dict[str, int] = {}
 
 
+class Settled(Struct, frozen=True):
+    """A stage as it will really be run, and what the user is told of that."""
+
+    params: StageParams
+    notices: tuple[str, ...] = ()
+
+
 class BackendInfo(Struct, frozen=True):
     """The front's half: what a backend is, what it takes and within which ranges.
 
     ``takes`` names the StageParams fields it understands beside stage_type, backend, prompt, duration_sec
     and seed. ``ignores`` maps fields it accepts but cannot act on to the sentence that says so.
-    ``defaults`` gives the values of the fields it takes that the request left open; ``check`` raises ``LofiError``
-    for some that do not go together. ``equip`` is for backends with more than one way to run a stage. ``extra`` is
-    the name under which pyproject.toml lists the Python ``packages`` it imports.
+    ``defaults`` gives the values of the fields it takes that the request left open, from the settings and from what
+    it did not leave open; ``check`` raises ``LofiError`` for some that do not go together; ``settle`` takes out what
+    the model cannot use. ``resume`` says how a stage starts from the latent that ``init_latent_id`` names (True: its
+    duration was asked for) and raises LATENT_MISMATCH; ``fits`` raises ``LofiError`` for what does not fit the
+    duration, once that of a source is known. ``equip`` is for backends with more than one way to run a stage.
+    ``extra`` is the name under which pyproject.toml lists the Python ``packages`` it imports.
     """
 
     type: str
@@ -63,10 +73,14 @@ class BackendInfo(Struct, frozen=True):
     takes: frozenset[str] = frozenset()
     ignores: Mapping[str, str] = msgspec.field(default_factory=dict)
     schedulers: tuple[str, ...] = ()
+    time_signatures: tuple[str, ...] = ("4/4", "3/4")
     extra: str | None = None
     packages: tuple[str, ...] = ()
-    defaults: Callable[[Settings], Mapping[str, object]] = lambda settings: {}
+    defaults: Callable[[Settings, Mapping[str, object]], Mapping[str, object]] = lambda settings, asked: {}
     check: Callable[[StageParams], None] = lambda params: None
+    settle: Callable[[StageParams], Settled] = Settled
+    resume: Callable[[StageParams, LatentRecord, bool], Settled] | None = None
+    fits: Callable[[StageParams], None] = lambda params: None
     availability: Callable[[Settings], Availability] = lambda settings: Availability("ready")
     equip: Callable[[Settings, StageParams], Equipment] | None = None
 
@@ -98,6 +112,18 @@ class Latent(Struct, frozen=True):
     blob: bytes
 
 
+class Origin(Struct, frozen=True):
+    """What a stage starts from, its sources already weighed: one of the two, the other is None.
+
+    ``latent`` is of the stage's own backend; item ``latent_index`` of its batch is meant, for every item of the stage.
+    ``audio`` is a file for ``audio.files.decode``.
+    """
+
+    latent: Latent | None = None
+    latent_index: int = 0
+    audio: Path | None = None
+
+
 class LatentSource(Protocol):
     """Where an engine finds the latents that its stage names."""
 
@@ -113,14 +139,21 @@ class RenderContext(LatentSource, Protocol):
     """The worker's side of a running stage. ``heard``: whether ``audio`` was called.
 
     ``left_off`` is the last automatic checkpoint of this stage, where the worker that ran it before has died.
+    ``wants_audio`` is False for a stage of a pipeline that nobody listens to: an engine that keeps its latent then
+    need not decode it, and returns no renderings.
     """
 
     equipment: Equipment
     heard: bool
+    wants_audio: bool
     left_off: Latent | None
 
     def step(self, done: int, total: int) -> None:
         """Tell progress inside this stage; raises ``GenerationCancelled`` if the user has cancelled."""
+
+    def origin(self) -> Origin | None:
+        """What the stage starts from: ``src_latent_id``, else the stage ``src_stage``, else ``src_audio_id``; None
+        means noise. Raises LATENT_NOT_FOUND."""
 
     def source(self, track_id: str) -> Path:
         """Where the track lies that the stage works from (``reference_audio_id``)."""
@@ -163,7 +196,7 @@ class Engine(Protocol):
     device: str
 
     def render(self, params: StageParams, context: RenderContext) -> list[Rendering]:
-        """All batch items of one stage, in order.
+        """All batch items of one stage, in order; none where ``context.wants_audio`` is False and a latent was kept.
 
         Raises ``LofiError`` (MODEL_*, UNSUPPORTED) and ``GenerationCancelled``.
         """

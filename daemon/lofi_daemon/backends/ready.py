@@ -22,8 +22,9 @@ def look(backend: str, settings: Settings) -> Availability:
 
 def judge(info: BackendInfo, has_engine: bool, packages: bool, settings: Settings) -> Availability:
     if not has_engine:
+        instead = "ace_step_15" if info.type == "ace_step" else "synth"
         return Availability(
-            "not_installed", f"{info.name} is not part of this version of lofi.nvim yet; use backend=synth."
+            "not_installed", f"{info.name} is not part of this version of lofi.nvim yet; use backend={instead}."
         )
     if not packages:
         return Availability(

@@ -15,12 +15,14 @@ BACKENDS: Mapping[str, BackendInfo] = {info.type: info for info in (SYNTH, MUSIC
 ENGINE_MODULES: Mapping[str, str] = {
     "synth": "lofi_daemon.backends.synth.engine",
     "musicgen": "lofi_daemon.backends.musicgen.engine",
+    "ace_step_15": "lofi_daemon.backends.acestep.engine",
 }
 """Imported in the worker when first used; each has ``make_engine() -> Engine``."""
 
 SELFTEST_MODULES: Mapping[str, str] = {
     "synth": "lofi_daemon.backends.synth.selftest",
     "musicgen": "lofi_daemon.backends.musicgen.selftest",
+    "ace_step_15": "lofi_daemon.backends.acestep.selftest",
 }
 """What `lofi selftest` runs; each has ``look(equipment) -> Iterator[Finding]``."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 CANCEL_WITHIN_SEC = 5.0
 EXPORT_WITHIN_SEC = 300.0
 MAX_JSON_INT = 2**53 - 1
+MAX_LYRICS = 1 << 16
 
 
 def add(adder: Adder) -> None:
@@ -33,7 +35,8 @@ def add(adder: Adder) -> None:
         'generate "sad piano, no drums" --duration 120 --key "D minor" --seed 7\n'
         "generate jazzy sunday --play\n"
         "generate boom bap --duration 60 --out loop.mp3\n"
-        "generate slow piano --backend musicgen --temperature 0.9 --batch 2",
+        "generate slow piano --backend musicgen --temperature 0.9 --batch 2\n"
+        "generate indie ballad --backend ace_step_15 --lyrics song.txt --language en",
         description="Compose a track from a description. Its path is printed on stdout, progress on stderr.\n"
         "With --json every event is a line of JSON on stdout, the last one generation_complete.",
     )
@@ -51,12 +54,26 @@ def add(adder: Adder) -> None:
         "--out", metavar="FILE",
         help="also export it to FILE; the ending gives the format, a second track gets “-2” before it",
     )  # fmt: skip
-    neural = parser.add_argument_group("for MusicGen")
+    neural = parser.add_argument_group("for MusicGen and ACE-Step")
     neural.add_argument("--guidance-scale", type=float, metavar="X", help="how closely the prompt is followed")
+    neural = parser.add_argument_group("for MusicGen")
     neural.add_argument("--temperature", type=float, metavar="X", help="above 1 more daring, below 1 more even")
     neural.add_argument("--top-k", type=int, metavar="N", help="only the N likeliest tokens; 0: all")
     neural.add_argument("--top-p", type=float, metavar="X", help="only the likeliest tokens, X of all in sum; 1: all")
     neural.add_argument("--melody", metavar="TRACK", help="what the melody models follow, a track of the library")
+    song = parser.add_argument_group("for ACE-Step")
+    song.add_argument("--lyrics", metavar="FILE", help="a text file with what is sung; -: what stdin has")
+    song.add_argument("--language", metavar="CODE", help="of the lyrics: en, de, ja, …")
+    song.add_argument("--steps", type=int, metavar="N", help="diffusion steps; turbo always takes 8")
+    song.add_argument("--scheduler", metavar="NAME", help="euler, heun, pingpong or sde")
+    song.add_argument("--guidance", metavar="KIND", help="none, cfg, apg or adg, for base and sft")
+    song.add_argument("--shift", type=float, metavar="X", help="of the timesteps")
+    song.add_argument("--latent", metavar="LATENT", help="what to go on from, see `lofi latents`")
+    song.add_argument(
+        "--t-start", type=float, metavar="X", help="how far back into the noise a latent is taken, 0 to 1"
+    )
+    song.add_argument("--item", type=int, metavar="N", help="which track of the latent's batch, from 0")
+    song.add_argument("--checkpoint-step", type=int, metavar="N", help="keep the state after this step, from 0, too")
     parser.set_defaults(run=run)
 
 
@@ -101,9 +118,40 @@ def request_params(arguments: argparse.Namespace) -> dict[str, object]:
         "top_k": arguments.top_k,
         "top_p": arguments.top_p,
         "reference_audio_id": arguments.melody,
+        "lyrics": None if arguments.lyrics is None else _lyrics(arguments.lyrics),
+        "vocal_language": arguments.language,
+        "inference_steps": arguments.steps,
+        "scheduler": arguments.scheduler,
+        "guidance": arguments.guidance,
+        "shift": arguments.shift,
+        "init_latent_id": arguments.latent,
+        "t_start": arguments.t_start,
+        "resume_sample_index": arguments.item,
+        "checkpoint_step": arguments.checkpoint_step,
         "priority": arguments.priority,
     }
     return {name: value for name, value in params.items() if value is not None}
+
+
+def _lyrics(name: str) -> str:
+    """The words in a file, or on stdin. Raises INVALID_PARAMS."""
+    try:
+        data = sys.stdin.buffer.read(MAX_LYRICS + 1) if name == "-" else _beginning(Path(name).expanduser())
+        text = data.decode("utf-8-sig").replace("\r\n", "\n").strip()
+    except OSError as error:
+        raise LofiError("INVALID_PARAMS", f"The lyrics in {name} cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise LofiError("INVALID_PARAMS", f"The lyrics in {name} are not in UTF-8; save them so.") from error
+    if not text:
+        raise LofiError("INVALID_PARAMS", f"There are no words in {name}.")
+    if len(data) > MAX_LYRICS:
+        raise LofiError("INVALID_PARAMS", f"There are more than {MAX_LYRICS} bytes in {name}, too many for a song.")
+    return text
+
+
+def _beginning(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MAX_LYRICS + 1)
 
 
 def _seed(text: str) -> int | str:
@@ -122,18 +170,20 @@ def made(track: dict[str, Any], cached: bool) -> str:
 
 
 class Generating:
-    """One generation, from the request to its end."""
+    """One generation, from the request ``method`` to its end. ``stages`` collects the ends of a pipeline's."""
 
-    def __init__(self, client: DaemonClient, context: Context) -> None:
+    def __init__(self, client: DaemonClient, context: Context, method: str = "generate") -> None:
         self._client = client
         self._context = context
+        self._method = method
         self._progress = Progress(context.terminal, "Composing")
+        self.stages: list[dict[str, Any]] = []
 
     def run(self, params: dict[str, object]) -> tuple[list[dict[str, Any]], bool]:
         """The tracks and whether the library had them. Ctrl-C cancels the job before it gets through."""
         own_id = os.urandom(16).hex()
         try:
-            accepted = self._client.request("generate", params | {"job_id": own_id})
+            accepted = self._client.request(self._method, params | {"job_id": own_id})
             self._event("accepted", accepted)
             if accepted["status"] == "queued" and not self._context.json:
                 self._progress.note(f"Waiting; {accepted['position']} in the queue.")
@@ -159,7 +209,10 @@ class Generating:
             if method == "generation_started":
                 self._show(0, None)
             elif method == "generation_progress":
-                self._show(params["percent"], params["eta_sec"])
+                stage = f", stage {params['stage_index']}" if params["stages"] > 1 else ""
+                self._show(params["percent"], params["eta_sec"], stage)
+            elif method == "stage_complete":
+                self.stages.append(params)
             elif method == "generation_complete":
                 return list(params["tracks"]), bool(params["cached"])
             elif method == "generation_error":
@@ -177,9 +230,9 @@ class Generating:
         if not self._context.json:
             self._context.terminal.say("Cancelled.")
 
-    def _show(self, percent: float, eta_sec: float | None) -> None:
+    def _show(self, percent: float, eta_sec: float | None, about: str = "") -> None:
         if not self._context.json:
-            self._progress.update(percent, eta_sec)
+            self._progress.update(percent, eta_sec, about)
 
     def _notice(self, params: dict[str, Any]) -> None:
         if self._context.json:

@@ -21,13 +21,15 @@ from . import (
     radio,
     reindex,
     restart,
+    run,
     selftest,
+    stage,
     timers,
 )
 
 COMMANDS = (
-    generate, queue, play, radio, player, playlist, timers, library, latents, devices, backends, download, doctor,
-    selftest, restart, reindex,
+    generate, run, queue, play, radio, player, playlist, timers, library, latents, stage, devices, backends, download,
+    doctor, selftest, restart, reindex,
 )  # fmt: skip
 
 

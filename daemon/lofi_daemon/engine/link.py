@@ -11,8 +11,18 @@ from ..model import AudioFormat, LatentFile, NoticeLevel, StageParams, Track
 # front → worker
 
 
+class Made(Struct, frozen=True):
+    """What a stage has left: id and file of each of its tracks, in the batch's order, and its final latent."""
+
+    tracks: tuple[tuple[str, str], ...] = ()
+    latent: LatentFile | None = None
+
+
 class Run(Struct, frozen=True, tag="run"):
     """Render ``stages`` in order. Files go to the existing folder ``staging`` and nowhere else.
+
+    The stages ``earlier`` tells of, the first ones, are not run again. ``heard_stages`` are those before the last that
+    are to become audio even where a latent would do.
 
     ``track_ids[i]`` are the ids of stage i's batch items; their seeds are seed, seed + 1, …  ``sources`` are the paths
     of the tracks that stages work from, by id, ``latents`` the latents that they name. ``left_off`` is a file in
@@ -28,6 +38,8 @@ class Run(Struct, frozen=True, tag="run"):
     sources: dict[str, str] = {}
     latents: tuple[LatentFile, ...] = ()
     left_off: str = ""
+    heard_stages: tuple[int, ...] = ()
+    earlier: tuple[Made, ...] = ()
 
 
 class Cancel(Struct, frozen=True, tag="cancel"):
@@ -58,7 +70,7 @@ class Started(Struct, frozen=True, tag="started"):
 
 
 class Progress(Struct, frozen=True, tag="progress"):
-    """``step`` of ``total_steps`` are done, over all stages of the job."""
+    """``step`` of the ``total_steps`` of stage ``stage_index`` are done."""
 
     job_id: str
     step: int
@@ -89,20 +101,25 @@ class Notice(Struct, frozen=True, tag="notice"):
 
 
 class StageDone(Struct, frozen=True, tag="stage_done"):
-    """Stage ``stage_index`` is finished; the ``path`` of each track and latent is a name inside the staging folder."""
+    """A stage before the last is finished, as ``Done`` tells of the last. No tracks: it stayed a latent."""
 
     job_id: str
     stage_index: int
+    params: StageParams
+    seconds: float
     tracks: tuple[Track, ...]
     latents: tuple[LatentFile, ...] = ()
 
 
 class Done(Struct, frozen=True, tag="done"):
-    """``tracks`` of the last stage, ``latents`` of all."""
+    """The last stage is finished. The ``path`` of each track and latent is a name inside the staging folder; ``params``
+    are those of the stage as it was run."""
 
     job_id: str
     tracks: tuple[Track, ...]
     latents: tuple[LatentFile, ...] = ()
+    params: StageParams | None = None
+    seconds: float = 0.0
 
 
 class Failed(Struct, frozen=True, tag="failed"):

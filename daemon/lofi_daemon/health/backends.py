@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from ..backends import device
+from ..backends.acestep import precision
 from ..backends.base import BackendInfo
 from ..backends.musicgen.native.build import find_compiler
 from ..backends.ready import has_packages
@@ -40,8 +41,8 @@ def look(
         yield _availability(info, settings, info.type == default, packages(info), installation, weights)
         for one in CATALOGUE[info.type]:
             yield from _here(one, weights(one, store.root_of(one.backend, settings)))
-        if info.type == "musicgen" and info.availability(settings).status == "ready":
-            yield from _step(settings, compiler())
+        if _is_compiled(info.type, settings) and info.availability(settings).status == "ready":
+            yield from _step(info.type, compiler())
     yield _room(settings.models_root, free)
 
 
@@ -85,11 +86,17 @@ def _here(weights: Weights, found: store.Found) -> Iterator[Finding]:
         yield _find("info", f"{name}: {size(found.here)}{whole} are here", (f"Fetch the rest: {go_on}",))
 
 
-def _step(settings: Settings, compiler: str | None) -> Iterator[Finding]:
-    """MusicGen's step on a CPU is C, compiled when it is first used."""
-    if device.choose(settings) == "cpu" and compiler is None:
+def _is_compiled(backend: str, settings: Settings) -> bool:
+    """Whether most of its work is done in C that is compiled when it is first used."""
+    if backend not in ("musicgen", "ace_step_15") or device.choose(settings) != "cpu":
+        return False
+    return backend == "musicgen" or precision.choose(settings.ace_step_precision, "cpu") == "bfloat16"
+
+
+def _step(backend: str, compiler: str | None) -> Iterator[Finding]:
+    if compiler is None:
         steps = (of_system(C_COMPILER, "Install gcc or clang"), "lofi restart, or :Lofi restart in Neovim")
-        yield _find("warn", "musicgen is several times slower than it could be: no C compiler was found", steps)
+        yield _find("warn", f"{backend} is several times slower than it could be: no C compiler was found", steps)
 
 
 def _room(models: Path, free: int | None) -> Finding:

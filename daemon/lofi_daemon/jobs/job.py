@@ -8,14 +8,35 @@ import msgspec
 from msgspec import Struct
 
 from ..backends.base import Equipment
+from ..engine.link import Made
 from ..model import LatentFile, Priority, StageParams, Track
 from .eta import Pace
 
 State = Literal["queued", "generating", "committing", "completed", "failed", "cancelled"]
 
 
+class StageResult(Struct, frozen=True):
+    """What a stage has left in the library; ``params`` as it was run, with what it started from in place of
+    ``src_stage``. No tracks: it stayed a latent."""
+
+    stage_index: int
+    params: StageParams
+    seconds: float
+    tracks: tuple[Track, ...]
+    latents: tuple[LatentFile, ...] = ()
+
+    def made(self) -> Made:
+        """For the stages after it."""
+        final = next((file for file in self.latents if not file.record.is_checkpoint), None)
+        return Made(tuple((track.id, track.path) for track in self.tracks), final)
+
+
 class Job(Struct, eq=False):
-    """One accepted request. Only ``Jobs`` changes it. ``sources``: see ``engine.link.Run``."""
+    """One accepted request. Only ``Jobs`` changes it. ``sources`` and ``heard_stages``: see ``engine.link.Run``.
+
+    ``asked`` is what a pipeline's stages were asked for, before defaults: each stage's end is told. ``results`` are
+    of the stages that have ended; those that a job begins with were run by another, ``first`` is the one after them.
+    """
 
     id: str
     stages: tuple[StageParams, ...]
@@ -26,6 +47,10 @@ class Job(Struct, eq=False):
     sources: dict[str, str] = {}
     latents: tuple[LatentFile, ...] = ()
     """What its stages start from."""
+    asked: tuple[dict[str, object], ...] = ()
+    heard_stages: tuple[int, ...] = ()
+    first: int = 0
+    results: tuple[StageResult, ...] = ()
     state: State = "queued"
     pace: Pace = msgspec.field(default_factory=Pace)
     stage_index: int = 0
@@ -50,8 +75,8 @@ class Job(Struct, eq=False):
         return self.track_ids[-1][0]
 
 
-# What happens to a job, told to the listener in this order: Started?, Progressed, Streaming and Resumed*, then exactly
-# one of the last three.
+# What happens to a job, told to the listener in this order: Started?, Progressed, Streaming, Resumed and
+# StageCompleted*, then exactly one of the last three.
 
 
 class JobStarted(Struct, frozen=True):
@@ -89,6 +114,11 @@ class LatentUnkept(Struct, frozen=True):
     message: str
 
 
+class StageCompleted(Struct, frozen=True):
+    job: Job
+    result: StageResult
+
+
 class JobCompleted(Struct, frozen=True):
     job: Job
     tracks: tuple[Track, ...]
@@ -111,7 +141,7 @@ class QueueChanged(Struct, frozen=True):
 
 JobEvent = (
     JobStarted | JobProgressed | JobStreaming | JobResumed | LatentUnkept
-    | JobCompleted | JobFailed | JobCancelled | QueueChanged
+    | StageCompleted | JobCompleted | JobFailed | JobCancelled | QueueChanged
 )  # fmt: skip
 
 
@@ -138,7 +168,7 @@ def view(job: Job, position: int) -> JobView:
     return JobView(
         job_id=job.id,
         track_id=job.track_id,
-        prompt=job.params.prompt,
+        prompt=job.params.title,
         duration_sec=job.params.duration_sec,
         backend=job.params.backend,
         priority=job.priority,

@@ -6,12 +6,13 @@ Every job submitted here ends in exactly one of JobCompleted, JobFailed, JobCanc
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import shutil
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -25,6 +26,7 @@ from ..engine.link import (
     LeftOff,
     Progress,
     Run,
+    StageDone,
     Started,
     ToWorker,
 )
@@ -45,6 +47,8 @@ from .job import (
     JobView,
     LatentUnkept,
     QueueChanged,
+    StageCompleted,
+    StageResult,
     view,
 )
 from .queue import WaitingLine
@@ -100,7 +104,9 @@ class Jobs:
         self._clock = clock
         self._waiting = WaitingLine()
         self._current: Job | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._keeping = asyncio.Lock()
+        self._to_keep = 0
         self._kill_timer: asyncio.TimerHandle | None = None
         self._tick_timer: asyncio.TimerHandle | None = None
 
@@ -115,8 +121,9 @@ class Jobs:
         return ([self._current] if self._current else []) + list(self._waiting)
 
     def latents(self) -> set[str]:
-        """The latents that live jobs start from."""
-        return {found.record.id for job in self.live() for found in job.latents}
+        """The latents that live jobs start from, or have made."""
+        named = {found.record.id for job in self.live() for found in job.latents}
+        return named | {made.record.id for job in self.live() for result in job.results for made in result.latents}
 
     def views(self) -> tuple[JobView | None, list[JobView]]:
         """The running job and the waiting ones, for the wire."""
@@ -153,10 +160,12 @@ class Jobs:
     def position(self, job: Job) -> int:
         return 0 if job is self._current else self._waiting.position(job)
 
-    def complete_from_library(self, job: Job, tracks: tuple[Track, ...]) -> None:
-        """``job`` needs no work: its tracks are already there."""
-        job.state = "completed"
-        self._listener(JobCompleted(job, tracks, cached=True))
+    def complete_from_library(self, job: Job, results: tuple[StageResult, ...]) -> None:
+        """``job`` needs no work: what is to be heard of it is there, the last stage last."""
+        job.state, job.results = "completed", job.results + results
+        for result in results if job.asked else ():
+            self._listener(StageCompleted(job, result))
+        self._listener(JobCompleted(job, results[-1].tracks, cached=True))
 
     def cancel(self, job: Job) -> CancelResult:
         """Cancel a live job. A waiting one ends now, a running one at its next step or after HARD_CANCEL_SEC."""
@@ -215,14 +224,15 @@ class Jobs:
         if job is None or getattr(message, "job_id", None) != job.id:
             return  # an echo of a job that has already ended
         if isinstance(message, Started):
+            job.stage_index = message.stage_index
             if not job.started:  # later stages say it again
                 job.started = True
                 self._listener(JobStarted(job, message.device))
                 self._report(job)
         elif isinstance(message, Progress):
             job.stage_index, job.step, job.total_steps = message.stage_index, message.step, message.total_steps
-            fraction = (message.stage_index + message.step / max(message.total_steps, 1)) / len(job.stages)
-            job.pace.advance(fraction, self._clock())
+            stages_done = message.stage_index - job.first + message.step / max(message.total_steps, 1)
+            job.pace.advance(stages_done / (len(job.stages) - job.first), self._clock())
             self._report(job)
         elif isinstance(message, LeftOff):
             job.left_off = Path(message.path).name
@@ -230,13 +240,18 @@ class Jobs:
             job.heard = True
             path = Path(job.staging) / Path(message.path).name
             self._listener(JobStreaming(job, str(path), message.frames, message.sample_rate, message.channels))
+        elif isinstance(message, StageDone):
+            job.left_off = ""  # it is of that stage
+            self._to_keep += 1
+            self._spawn(self._keep_stage(job, message))
         elif isinstance(message, Done):
-            self._spawn(self._commit(job, message.tracks, message.latents))
+            self._to_keep += 1
+            self._spawn(self._commit(job, message))
         elif isinstance(message, Cancelled):
             job.step, job.total_steps = message.step, message.total_steps
-            self._finish(job, "cancelled", JobCancelled(job))
+            self._finish_after_keeping(job, "cancelled", lambda: JobCancelled(job))
         elif isinstance(message, Failed):
-            self._finish(job, "failed", JobFailed(job, message.name, message.message))
+            self._finish_after_keeping(job, "failed", lambda: _failed(job, message.name, message.message))
 
     def on_worker_exit(self, reason: str) -> None:
         """The worker died; the job goes on in a new one if it can, else the next job starts one."""
@@ -244,13 +259,13 @@ class Jobs:
         if job is None or job.state != "generating":
             return
         if job.cancelling:
-            self._finish(job, "cancelled", JobCancelled(job))
+            self._finish_after_keeping(job, "cancelled", lambda: JobCancelled(job))
         elif job.left_off and not job.again and not job.heard:  # what is being heard cannot be made a second time
             job.again = True
             self._spawn(self._go_on(job, reason))
         else:
-            message = f"The worker died while generating: {reason}. Ask again, with a shorter track if memory is short."
-            self._finish(job, "failed", JobFailed(job, "MODEL_INFERENCE_FAILED", message))
+            why = f"The worker died while generating: {reason}. Ask again, with a shorter track if memory is short."
+            self._finish_after_keeping(job, "failed", lambda: _failed(job, "MODEL_INFERENCE_FAILED", why))
 
     # ── the walk ──
 
@@ -279,12 +294,14 @@ class Jobs:
         await self._engine.send(
             Run(
                 job.id, job.stages, job.track_ids, job.equipment, job.staging, self._audio_format, job.sources,
-                job.latents, job.left_off,
+                job.latents, job.left_off, job.heard_stages, tuple(result.made() for result in job.results),
             )
         )  # fmt: skip
 
     async def _go_on(self, job: Job, reason: str) -> None:
         """Once more from where the dead worker left off, in a folder without its half-written files."""
+        async with self._keeping:  # what the stages before have left is still on its way into the library
+            pass
         old = Path(job.staging)
         try:
             fresh = await self._library.staging()
@@ -313,22 +330,60 @@ class Jobs:
         if job.cancelling:
             self._engine.tell(Cancel(job.id))
 
-    async def _commit(self, job: Job, tracks: tuple[Track, ...], latents: tuple[LatentFile, ...]) -> None:
-        """Latents first, so that no track points to one that is not there. Without them it is still music."""
+    async def _commit(self, job: Job, done: Done) -> None:
         job.state = "committing"
-        kept = []
-        for made in latents:
+        params = done.params or job.params
+        last = StageDone(job.id, len(job.stages) - 1, params, done.seconds, done.tracks, done.latents)
+        result = await self._keep_stage(job, last)
+        if result:
+            self._finish(job, "completed", JobCompleted(job, result.tracks, cached=False))
+
+    async def _keep_stage(self, job: Job, done: StageDone) -> StageResult | None:
+        """Take in what a stage made, in the order of the stages; None where that failed, and the job with it.
+
+        Latents first, so that no track points to one that is not there. Without them it is still music.
+        """
+        latents, tracks = [], []
+        async with self._in_turn():
+            for made in done.latents:
+                try:
+                    record = await self._library.commit_latent(made, Path(job.staging) / Path(made.record.path).name)
+                    latents.append(LatentFile(record, made.sha256))
+                except LofiError as error:
+                    self._listener(LatentUnkept(job, error.message))
             try:
-                await self._library.commit_latent(made, Path(job.staging) / Path(made.record.path).name)
+                for track in done.tracks:
+                    tracks.append(await self._library.commit(track, Path(job.staging) / Path(track.path).name))
             except LofiError as error:
-                self._listener(LatentUnkept(job, error.message))
+                self._engine.tell(Cancel(job.id))
+                self._finish(job, "failed", _failed(job, error.name, error.message))
+                return None
+            result = StageResult(done.stage_index, done.params, done.seconds, tuple(tracks), tuple(latents))
+            job.results += (result,)
+            if job.asked and job is self._current:
+                self._listener(StageCompleted(job, result))
+            return result
+
+    @contextlib.asynccontextmanager
+    async def _in_turn(self) -> AsyncIterator[None]:
         try:
-            for track in tracks:
-                kept.append(await self._library.commit(track, Path(job.staging) / Path(track.path).name))
-        except LofiError as error:
-            self._finish(job, "failed", JobFailed(job, error.name, error.message))
-            return
-        self._finish(job, "completed", JobCompleted(job, tuple(kept), cached=False))
+            async with self._keeping:
+                yield
+        finally:
+            self._to_keep -= 1
+
+    def _finish_after_keeping(self, job: Job, state: str, event: Callable[[], JobEvent]) -> None:
+        """The running job ends early; the end of a stage that was finished is told before."""
+
+        async def wait() -> None:
+            async with self._keeping:
+                pass
+            self._finish(job, state, event())
+
+        if self._to_keep:
+            self._spawn(wait())
+        else:
+            self._finish(job, state, event())
 
     def _finish(self, job: Job, state: str, event: JobEvent, *, start_next: bool = True) -> None:
         """The running job ends; the next one starts."""
@@ -363,12 +418,12 @@ class Jobs:
                 self._report(job)
             self._tick_timer = asyncio.get_running_loop().call_later(REPEAT_SEC, self._tick, job)
 
-    def _spawn(self, work: Awaitable[None]) -> None:
+    def _spawn(self, work: Awaitable[object]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._forget)
 
-    def _forget(self, task: asyncio.Task[None]) -> None:
+    def _forget(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
             log.error("a job's task failed", exc_info=error)
@@ -377,3 +432,12 @@ class Jobs:
                 self._finish(
                     job, "failed", JobFailed(job, "INTERNAL_ERROR", "An internal error; the log has the details.")
                 )
+
+
+def _failed(job: Job, name: str, message: str) -> JobFailed:
+    """Of several stages, the one that failed and what is left."""
+    if len(job.stages) > 1:
+        message = f"stages[{job.stage_index}]: {message}"
+        if job.results:
+            message += f" What came before it is kept: run the pipeline again with from_stage={len(job.results)}."
+    return JobFailed(job, name, message)

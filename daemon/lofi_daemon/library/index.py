@@ -1,4 +1,4 @@
-"""The index: one SQLite table of the tracks (another of the latents), and the questions asked of it.
+"""The index: one SQLite table of the tracks (others of the latents and the pipelines), and the questions asked of it.
 
 WAL with synchronous=FULL: readers never wait for the writer, several daemons may share it, and a row that was
 acknowledged survives a power cut (3 ms a write).
@@ -19,8 +19,9 @@ from ..errors import LofiError
 from ..model import Track
 from .durable import write_error
 from .latents.table import LatentTable
+from .pipelines import PipelineTable
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 APPLICATION_ID = 0x6C6F6669  # "lofi"
 BUSY_TIMEOUT_SEC = 10.0
 
@@ -60,6 +61,14 @@ _MIGRATIONS = (
     ALTER TABLE tracks ADD COLUMN checkpoint TEXT;
     CREATE INDEX tracks_by_latent ON tracks (latent) WHERE latent IS NOT NULL;
     CREATE INDEX tracks_by_checkpoint ON tracks (checkpoint) WHERE checkpoint IS NOT NULL;
+    """,
+    # to version 3: pipelines
+    """
+    CREATE TABLE pipelines (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT UNIQUE NOT NULL,
+        record TEXT NOT NULL
+    );
     """,
 )
 
@@ -126,6 +135,7 @@ class Index:
             self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_SEC, isolation_level=None)
         self._version = 0
         self.latents = LatentTable(self._db, self._named, self._transaction)
+        self.pipelines = PipelineTable(self._db, self._named, self._transaction)
         try:
             with self._named():
                 self._prepare()
@@ -205,6 +215,15 @@ class Index:
                 rows[row.id] = row
         return list(rows.values())
 
+    def parents(self) -> dict[str, tuple[str, ...]]:
+        """Of every track that has any."""
+        with self._named():
+            rows = self._db.execute(
+                "SELECT id, json_extract(track, '$.parent_ids') FROM tracks"
+                " WHERE json_array_length(track, '$.parent_ids') > 0"
+            ).fetchall()
+        return {track_id: msgspec.json.decode(text, type=tuple[str, ...]) for track_id, text in rows}
+
     def page(self, words: tuple[str, ...], sort: str, limit: int, offset: int) -> tuple[list[Row], int]:
         """Rows that hold every one of the casefolded ``words``, in the order ``sort``; how many there are in all."""
         condition = " AND ".join(["instr(words, ?) > 0"] * len(words))
@@ -278,6 +297,7 @@ class Index:
                 "SELECT id, file, bytes, words, last_used, favorite, track, latent, checkpoint FROM tracks LIMIT 0"
             )
             db.execute("SELECT id, bytes, sha256, created, pinned, record FROM latents LIMIT 0")
+            db.execute("SELECT number, id, record FROM pipelines LIMIT 0")
         except sqlite3.OperationalError as error:
             raise BrokenIndexError(str(error)) from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -14,7 +15,9 @@ from ..units import size
 from .changes import LibraryChanged
 from .export import export_file
 from .latents.store import KEEP_FOREVER
+from .lineage import Node
 from .offloop import OffLoop
+from .pipelines import PipelineRecord
 from .tracks import CacheStats, Tracks
 
 if TYPE_CHECKING:
@@ -155,6 +158,40 @@ class Library:
     async def delete_latent(self, prefix: str) -> str:
         """Raises LATENT_NOT_FOUND; INVALID_PARAMS while a live job starts from it."""
         return await self._run(self._tracks.latents.delete, prefix, self._latents_in_use())
+
+    async def pack(self, path: str, text: str, latents: Sequence[LatentFile]) -> Path:
+        """See ``packs.write``."""
+        from . import packs
+
+        return await self._exports.run(packs.write, path, text, latents)
+
+    async def unpack(self, path: str, check: Callable[[str], object]) -> tuple[str, list[LatentRecord]]:
+        """The text of a pack, and its latents, which are here and pinned from now on. Raises INVALID_PARAMS,
+        CACHE_WRITE_ERROR, and what ``check`` has against the text."""
+        from . import packs
+
+        staging = await self.staging()
+        try:
+            text, found = await self._exports.run(packs.read, path, staging)
+            check(text)
+            return text, [await self._run(self._tracks.latents.take_in, latent, staging) for latent in found]
+        finally:
+            await self._exports.run(shutil.rmtree, staging, True)
+
+    async def lineage(self, track: str | None, latent: str) -> tuple[str, list[Node]]:
+        """The whole id of a track, else of a latent, and its family. Raises INVALID_TRACK_ID, LATENT_NOT_FOUND."""
+        return await self._run(self._tracks.lineage, track, latent)
+
+    async def keep_pipeline(self, record: PipelineRecord) -> None:
+        """Add or replace. Raises CACHE_WRITE_ERROR."""
+        await self._run(self._tracks.keep_pipeline, record)
+
+    async def pipeline(self, pipeline_id: str) -> PipelineRecord | None:
+        return await self._run(self._tracks.pipeline, pipeline_id)
+
+    async def pipelines(self) -> list[PipelineRecord]:
+        """The newest first."""
+        return await self._run(self._tracks.pipelines)
 
     async def sweep_latents(self) -> None:
         """Let go of the latents whose time is over. Raises CACHE_WRITE_ERROR."""

@@ -13,18 +13,19 @@ from msgspec import UNSET, Struct, UnsetType
 
 from ..audio.files import FORMATS
 from ..errors import LofiError
-from ..model import AudioFormat, Track
-from . import reindex
+from ..model import AudioFormat, LatentRecord, Track
+from . import lineage, reindex
 from .changes import Changes, LibraryChanged
 from .durable import flush_folder, make_folder, move_into, named_errors, remove, write_error
 from .eviction import to_evict
 from .export import export_file
-from .index import SORTS, Entry, Row
+from .index import SORTS, Entry, Index, Row
 from .keeper import IndexKeeper
 from .latents import adopt
 from .latents.store import Latents
 from .layout import Layout
 from .lock import FileLock
+from .pipelines import PipelineRecord
 from .staging import Staging
 
 MAX_PAGE = 200
@@ -227,6 +228,31 @@ class Tracks:
         leaving = to_evict(entries, total, limit, {*protect, self._newest})
         self._remove(leaving)
         return [entry.id for entry in leaving]
+
+    def lineage(self, track: str | None, latent: str) -> tuple[str, list[lineage.Node]]:
+        """The whole id of ``track``, else of ``latent`` (a beginning will do), and its family. Raises INVALID_TRACK_ID,
+        LATENT_NOT_FOUND."""
+        whole = self._row(track).id if track is not None else self.latents.resolve(latent)
+
+        def ask(index: Index) -> tuple[dict[str, tuple[str, ...]], list[Row], list[LatentRecord]]:
+            latents, heard = index.latents.kinship()
+            parents = lineage.family(whole, lineage.Kinship(index.parents(), latents, heard))
+            rows = [row for member in parents if (row := index.get(member)) is not None]
+            return parents, rows, [row.record for row in index.latents.some([p for p in parents if "-" in p])]
+
+        parents, rows, records = self._index.ask(ask)
+        return whole, lineage.nodes(parents, self._all_public(rows), records)
+
+    def keep_pipeline(self, record: PipelineRecord) -> None:
+        """Add or replace. Raises CACHE_WRITE_ERROR."""
+        self._index.ask(lambda index: index.pipelines.put(record))
+
+    def pipeline(self, pipeline_id: str) -> PipelineRecord | None:
+        return self._index.ask(lambda index: index.pipelines.get(pipeline_id))
+
+    def pipelines(self) -> list[PipelineRecord]:
+        """The newest first."""
+        return self._index.ask(lambda index: index.pipelines.newest_first())
 
     def export(self, prefix: str, path: str, audio_format: AudioFormat | None = None) -> Path:
         """``export.export_file`` of the track. Raises INVALID_TRACK_ID and what that raises."""

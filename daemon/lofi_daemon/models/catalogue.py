@@ -25,13 +25,16 @@ class Part(Struct, frozen=True):
     """Files of one repository of the hub.
 
     ``patterns`` (fnmatch, on the whole path) say which files are wanted; ``needs`` must each match one, or the
-    repository does not hold what we look for. Of ``revisions`` the first is taken that has them all.
+    repository does not hold what we look for. Of ``revisions`` the first is taken that has them all. ``checkouts`` are
+    the folders of the models folder ("" = itself) where git, Hugging Face's tool or the authors' program would have
+    put the repository.
     """
 
     repo: str
     patterns: tuple[str, ...]
     needs: tuple[str, ...]
     revisions: tuple[str, ...] = ("main",)
+    checkouts: tuple[str, ...] = ()
 
     @property
     def folder(self) -> str:
@@ -39,7 +42,10 @@ class Part(Struct, frozen=True):
 
 
 class Weights(Struct, frozen=True):
-    """One model of a backend. ``about_bytes`` is rounded, for before the hub was asked; None = not known."""
+    """One model of a backend. ``about_bytes`` is rounded, for before the hub was asked; None = not known.
+
+    ``also``: the same model as other repositories hold it. Used where it is here already, never fetched.
+    """
 
     backend: str
     model: str
@@ -47,6 +53,7 @@ class Weights(Struct, frozen=True):
     parts: tuple[Part, ...]
     license: License
     about_bytes: int | None = None
+    also: tuple[tuple[Part, ...], ...] = ()
 
     @property
     def repo(self) -> str:
@@ -90,42 +97,53 @@ def _musicgen(model: str, about_gb: float | None, converted: str = "") -> Weight
         _MUSICGEN_FILES,
         ("config.json", "model*.safetensors"),
         ("main", converted) if converted else ("main",),
+        checkouts=(f"musicgen-{model}",),
     )
     about = None if about_gb is None else round(about_gb * 1e9)
     return Weights("musicgen", model, f"MusicGen {model}", (part,), NON_COMMERCIAL, about)
 
 
+_ACE_CHECKOUTS = ("", "Ace-Step1.5", "checkpoints")
+"""The authors' program keeps its "checkpoints" as the repository is laid out, the other variants beside it."""
+
 _ACE_SHARED = Part(
     "ACE-Step/Ace-Step1.5",
     ("vae/*", "Qwen3-Embedding-0.6B/*"),
-    ("vae/config.json", "vae/*.safetensors", "Qwen3-Embedding-0.6B/*.safetensors"),
+    ("vae/config.json", "vae/*.safetensors", "Qwen3-Embedding-0.6B/config.json", "Qwen3-Embedding-0.6B/*.safetensors"),
+    checkouts=_ACE_CHECKOUTS,
 )
 _ACE_TURBO = Part(
     "ACE-Step/Ace-Step1.5",
     ("acestep-v15-turbo/*", *_ACE_SHARED.patterns),
     ("acestep-v15-turbo/config.json", "acestep-v15-turbo/model*.safetensors",
      "acestep-v15-turbo/silence_latent.pt", *_ACE_SHARED.needs),
+    checkouts=_ACE_CHECKOUTS,
 )  # fmt: skip
 
 
-def _ace_15(model: str) -> Weights:
+def _ace_published(model: str) -> tuple[Part, ...]:
     part = Part(
         f"ACE-Step/acestep-v15-{model}",
         ("config.json", "model.safetensors", "model.safetensors.index.json", "model-?????-of-?????.safetensors",
          "silence_latent.pt"),
         ("config.json", "model*.safetensors", "silence_latent.pt"),
+        checkouts=tuple(f"{place}/acestep-v15-{model}".lstrip("/") for place in _ACE_CHECKOUTS),
     )  # fmt: skip
-    return Weights("ace_step_15", model, f"ACE-Step 1.5 {model}", (part, _ACE_SHARED), MIT, 6_300_000_000)
+    return part, _ACE_SHARED
 
 
-def _ace_xl(model: str) -> Weights:
-    part = Part(
-        f"ACE-Step/acestep-v15-{model}-diffusers",
-        ("model_index.json", *_DIFFUSERS_FILES),
-        ("transformer/config.json", "transformer/*.safetensors", "condition_encoder/*.safetensors",
-         "text_encoder/*.safetensors", "vae/*.safetensors"),
+def _ace_diffusers(model: str, owner: str = "ACE-Step") -> tuple[Part, ...]:
+    name = f"acestep-v15-{model}-diffusers"
+    needs = (
+        "transformer/config.json", "transformer/*.safetensors", "condition_encoder/*.safetensors",
+        "audio_tokenizer/*.safetensors", "audio_token_detokenizer/*.safetensors", "text_encoder/*.safetensors",
+        "vae/*.safetensors",
     )  # fmt: skip
-    return Weights("ace_step_15", model, f"ACE-Step 1.5 {model}", (part,), MIT)
+    return (Part(f"{owner}/{name}", ("model_index.json", *_DIFFUSERS_FILES), needs, checkouts=(name,)),)
+
+
+def _ace_15(model: str, parts: tuple[Part, ...], about_bytes: int | None, *also: tuple[Part, ...]) -> Weights:
+    return Weights("ace_step_15", model, f"ACE-Step 1.5 {model}", parts, MIT, about_bytes, also)
 
 
 _V1_FOLDERS = ("ace_step_transformer", "music_dcae_f8c8", "music_vocoder", "umt5-base")
@@ -133,6 +151,7 @@ _V1 = Part(
     "ACE-Step/ACE-Step-v1-3.5B",
     tuple(f"{folder}/*" for folder in _V1_FOLDERS),
     tuple(f"{folder}/*.safetensors" for folder in _V1_FOLDERS),
+    checkouts=("", "ACE-Step-v1-3.5B"),
 )
 
 CATALOGUE: Mapping[str, tuple[Weights, ...]] = {
@@ -150,12 +169,12 @@ CATALOGUE: Mapping[str, tuple[Weights, ...]] = {
     ),
     "ace_step": (Weights("ace_step", "3.5b", "ACE-Step v1 3.5B", (_V1,), APACHE, 8_280_000_000),),
     "ace_step_15": (
-        Weights("ace_step_15", "turbo", "ACE-Step 1.5 turbo", (_ACE_TURBO,), MIT, 6_300_000_000),
-        _ace_15("base"),
-        _ace_15("sft"),
-        _ace_xl("xl-turbo"),
-        _ace_xl("xl-base"),
-        _ace_xl("xl-sft"),
+        _ace_15("turbo", (_ACE_TURBO,), 6_300_000_000, _ace_diffusers("turbo", "Runware")),
+        _ace_15("base", _ace_published("base"), 6_300_000_000, _ace_diffusers("base", "Runware")),
+        _ace_15("sft", _ace_published("sft"), 6_300_000_000),
+        _ace_15("xl-turbo", _ace_diffusers("xl-turbo"), None, _ace_published("xl-turbo")),
+        _ace_15("xl-base", _ace_diffusers("xl-base"), None, _ace_published("xl-base")),
+        _ace_15("xl-sft", _ace_diffusers("xl-sft"), None, _ace_published("xl-sft")),
     ),
 }
 """By backend; the first of each is what is fetched when no model is named."""

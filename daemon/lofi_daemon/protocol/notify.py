@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from ..jobs.job import (
+    Job,
     JobCancelled,
     JobCompleted,
     JobEvent,
@@ -15,7 +16,10 @@ from ..jobs.job import (
     JobProgressed,
     JobStarted,
     QueueChanged,
+    StageCompleted,
+    StageResult,
 )
+from ..jobs.results import record_of
 from ..model import NoticeLevel, Track
 from ..player.events import (
     DevicesChanged,
@@ -98,7 +102,7 @@ class Notifier:
                 "generation_started",
                 ids
                 | {
-                    "prompt": job.params.prompt,
+                    "prompt": job.params.title,
                     "duration_sec": job.params.duration_sec,
                     "seed": job.params.seed,
                     "backend": job.params.backend,
@@ -118,18 +122,50 @@ class Notifier:
                     "stages": len(job.stages),
                 },
             )
+        elif isinstance(event, StageCompleted):
+            self.emit("stage_complete", stage_done(job, event.result))
         elif isinstance(event, JobCompleted):
             self.emit("generation_complete", completion(job.id, event.tracks, event.cached))
         elif isinstance(event, JobFailed):
-            self.emit("generation_error", ids | {"code": event.name, "message": event.message})
+            self.emit("generation_error", ids | {"code": event.name, "message": event.message} | _left(job))
         elif isinstance(event, JobCancelled):
-            self.emit("generation_cancelled", ids | {"at_step": job.step, "total_steps": job.total_steps})
+            at = {"at_step": job.step, "total_steps": job.total_steps}
+            self.emit("generation_cancelled", ids | at | _left(job))
 
 
 _OF_THE_FIRST = (
     "path", "duration_sec", "sample_rate", "generation_time_sec", "backend", "model_version", "prompt", "seed",
     "latent_id", "latent_checkpoint_id", "checkpoint_step", "lm_metadata",
 )  # fmt: skip
+
+
+def _left(job: Job) -> dict[str, Any]:
+    """Where a pipeline ended, and from which stage it can be run again."""
+    if not job.asked:
+        return {}
+    return {
+        "pipeline_id": job.id,
+        "stage_index": job.stage_index,
+        "stages": len(job.stages),
+        "from_stage": len(job.results),
+    }
+
+
+def stage_done(job: Job, result: StageResult) -> dict[str, Any]:
+    """What a stage of a pipeline has left."""
+    left = record_of(result)
+    return {
+        "job_id": job.id,
+        "pipeline_id": job.id,
+        "stage_index": result.stage_index,
+        "stages": len(job.stages),
+        "tracks": result.tracks,
+        "latent_ids": left.latents,
+        "checkpoint_ids": left.checkpoints,
+        "params": result.params,
+        "seconds": result.seconds,
+        "preview": job.stages[result.stage_index].preview,
+    }
 
 
 def completion(job_id: str, tracks: tuple[Track, ...], cached: bool) -> dict[str, Any]:

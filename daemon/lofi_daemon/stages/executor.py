@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -13,14 +14,14 @@ import msgspec
 
 from ..audio.files import write_track
 from ..audio.loudness import integrated_lufs
-from ..backends.base import Engine, Equipment, Latent, LatentMade, Rendering
+from ..backends.base import Engine, Equipment, Latent, LatentMade, Origin, Rendering
 from ..backends.registry import ENGINE_MODULES
-from ..engine.link import Done, Notice, Progress, Run, StageDone, Started
+from ..engine.link import Done, Made, Notice, Progress, Run, StageDone, Started
 from ..errors import LofiError
 from ..model import LatentFile, NoticeLevel, StageParams, Track
 from .items import item_params
 from .latents import Latents, StageLatents
-from .sources import source_ids
+from .sources import origin, parent_ids, settled
 from .stream import Stream
 
 if TYPE_CHECKING:
@@ -63,11 +64,16 @@ class StageContext:
         sources: Mapping[str, str],
         latents: Latents,
         own: StageLatents,
+        params: StageParams,
         left_off: Latent | None = None,
         stream: Stream | None = None,
+        *,
+        wants_audio: bool = True,
     ) -> None:
         self.stream = stream
         self.left_off = left_off
+        self.wants_audio = wants_audio
+        self._params = params
         self._sources = sources
         self._latents = latents
         self._own = own
@@ -85,6 +91,9 @@ class StageContext:
         if percent != self._last_percent:  # the front needs no more than each percent once
             self._last_percent = percent
             self._emit(Progress(self._job_id, done, total, self._stage_index))
+
+    def origin(self) -> Origin | None:
+        return origin(self._params, self._latents, self._sources)
 
     def source(self, track_id: str) -> Path:
         return Path(self._sources[track_id])
@@ -115,47 +124,89 @@ def run_job(
     latents: Latents | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> None:
-    """Render every stage of ``job`` and emit what happens, ending in ``Done``.
+    """Render the stages of ``job`` that are left and emit what happens, ending in ``Done``.
 
     ``latents`` are what the worker remembers of the jobs before.
 
     Raises ``LofiError`` and ``GenerationCancelled``; the caller turns them into ``Failed`` and ``Cancelled``.
     """
-    staging = Path(job.staging)
     latents = latents or Latents()
-    latents.begin(job.latents)
-    tracks: tuple[Track, ...] = ()
-    made: list[tuple[LatentFile, bytes]] = []
-    for index, params in enumerate(job.stages):
-        emit(Started(job.job_id, job.equipment[index].device, index))  # before: torch takes seconds to import
-        engine = engines.get(params.backend)
-        started = time.monotonic()
-        is_last = index == len(job.stages) - 1
-        stream = Stream(job.job_id, staging, job.track_ids[index][0], emit) if is_last else None
-        own = StageLatents(job, index, emit, now)
-        left_off = own.left_off(job.left_off) if job.left_off else None
-        context = StageContext(
-            job.job_id, index, emit, check_cancelled, job.equipment[index], job.sources, latents, own, left_off, stream
+    made = list(job.earlier)
+    latents.begin((*job.latents, *(left.latent for left in made if left.latent)))
+    sources = dict(job.sources) | {name: path for left in made for name, path in left.tracks}
+    last = len(job.stages) - 1
+    for index in range(len(made), last + 1):
+        done, kept = _run_stage(job, index, settled(job.stages[index], made), engines, emit, check_cancelled, latents,
+                                sources, now)  # fmt: skip
+        latents.remember(kept)
+        if index == last:
+            emit(Done(job.job_id, done.tracks, done.latents, done.params, done.seconds))
+            return
+        left = _left(job, done)
+        sources |= dict(left.tracks)
+        made.append(left)
+        emit(done)
+
+
+def _run_stage(
+    job: Run,
+    index: int,
+    params: StageParams,
+    engines: Engines,
+    emit: Emit,
+    check_cancelled: Callable[[int, int], None],
+    latents: Latents,
+    sources: Mapping[str, str],
+    now: Callable[[], datetime],
+) -> tuple[StageDone, list[tuple[LatentFile, bytes]]]:
+    """One stage, and the latents that it kept."""
+    equipment = job.equipment[index]
+    emit(Started(job.job_id, equipment.device, index))  # before: torch takes seconds to import
+    engine = engines.get(params.backend)
+    started = time.monotonic()
+    staging, is_last = Path(job.staging), index == len(job.stages) - 1
+    heard = is_last or index in job.heard_stages
+    stream = Stream(job.job_id, staging, job.track_ids[index][0], emit) if is_last else None
+    parents = parent_ids(params, latents.records())
+    own = StageLatents(job, index, emit, now, params=params, parent_ids=parents, heard=heard)
+    left_off = own.left_off(job.left_off) if job.left_off else None
+    context = StageContext(
+        job.job_id, index, emit, check_cancelled, equipment, sources, latents, own, params, left_off, stream,
+        wants_audio=heard,
+    )  # fmt: skip
+    try:
+        renderings = engine.render(params, context)
+        if stream:
+            stream.end(renderings[0].audio)
+    finally:
+        if stream:
+            stream.close()
+    seconds = round(time.monotonic() - started, 3)
+    tracks = tuple(
+        _keep(
+            rendering, item_params(params, item), job.track_ids[index][item], equipment.model_version, seconds, now(),
+            staging, job, own, item, parents,
         )
+        for item, rendering in enumerate(renderings)
+    )  # fmt: skip
+    return StageDone(job.job_id, index, params, seconds, tracks, own.files()), own.made
+
+
+def _left(job: Run, done: StageDone) -> Made:
+    """What ``done`` leaves to the stages after it. Its tracks as copies where they may be needed: the front takes the
+    files themselves away."""
+    latent = next((file for file in done.latents if not file.record.is_checkpoint), None)
+    if not any(params.src_stage == done.stage_index for params in job.stages):
+        return Made(latent=latent)
+    staging, tracks = Path(job.staging), []
+    for track in done.tracks:
+        copy = staging / f"stage{done.stage_index}-{track.path}"
         try:
-            renderings = engine.render(params, context)
-            if stream:
-                stream.end(renderings[0].audio)
-        finally:
-            if stream:
-                stream.close()
-        seconds = round(time.monotonic() - started, 3)
-        tracks = tuple(
-            _keep(
-                rendering, item_params(params, item), job.track_ids[index][item], job.equipment[index].model_version,
-                seconds, now(), staging, job, own, item,
-            )
-            for item, rendering in enumerate(renderings)
-        )  # fmt: skip
-        emit(StageDone(job.job_id, index, tracks, own.files()))
-        made += own.made
-    latents.remember(made)
-    emit(Done(job.job_id, tracks, tuple(file for file, _ in made)))
+            shutil.copyfile(staging / track.path, copy)
+        except OSError as error:
+            raise _unwritten(staging, error) from error
+        tracks.append((track.id, str(copy)))
+    return Made(tuple(tracks), latent)
 
 
 def _keep(
@@ -169,6 +220,7 @@ def _keep(
     job: Run,
     latents: StageLatents,
     item: int,
+    parents: tuple[str, ...],
 ) -> Track:
     """Write one rendering into the staging folder as a whole, self-describing file."""
     frames, channels = rendering.audio.shape
@@ -178,7 +230,7 @@ def _keep(
     track = Track(
         id=track_id,
         path="",
-        prompt=params.prompt,
+        prompt=params.title,
         duration_sec=frames / rendering.sample_rate,
         sample_rate=rendering.sample_rate,
         channels=channels,
@@ -188,7 +240,7 @@ def _keep(
         generation_time_sec=seconds,
         created_at=created.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         params=params,
-        parent_ids=source_ids(params),
+        parent_ids=parents,
         lm_metadata=dict(rendering.metadata) if rendering.metadata else msgspec.UNSET,
         lufs=None if lufs is None else round(lufs, 2),
     )
@@ -197,9 +249,13 @@ def _keep(
     try:
         write_track(staging / name, rendering.audio, rendering.sample_rate, track, job.audio_format)
     except OSError as error:
-        raise LofiError(
-            "CACHE_WRITE_ERROR",
-            f"The track could not be written to {staging} ({error.strerror or error}); "
-            "free some space or set another cache.dir.",
-        ) from error
+        raise _unwritten(staging, error) from error
     return msgspec.structs.replace(track, path=name)
+
+
+def _unwritten(staging: Path, error: OSError) -> LofiError:
+    return LofiError(
+        "CACHE_WRITE_ERROR",
+        f"The track could not be written to {staging} ({error.strerror or error}); "
+        "free some space or set another cache.dir.",
+    )

@@ -18,7 +18,7 @@ from ..engine.link import LeftOff, Run
 from ..errors import LofiError
 from ..library.durable import write_error
 from ..library.latents.file import DamagedLatent, examine_bytes, seal, shape_and_dtype
-from ..model import LatentFile, LatentRecord, Track
+from ..model import LatentFile, LatentRecord, StageParams, Track
 
 AUTOSAVE = "checkpoint.safetensors"
 """In the staging folder of the job, and gone with it."""
@@ -34,15 +34,25 @@ class Latents:
     def __init__(self) -> None:
         self._known: dict[str, LatentFile] = {}
         self._hot: dict[str, tuple[str, bytes]] = {}
+        self._of_an_older_job = False
 
     def begin(self, known: Iterable[LatentFile]) -> None:
         """The latents that the next job may ask for."""
         self._known = {found.record.id: found for found in known}
+        self._of_an_older_job = True
 
     def remember(self, made: Collection[tuple[LatentFile, bytes]]) -> None:
-        """The latest generation is in memory from now on, and the one before it no longer."""
-        if made:
-            self._hot = {file.record.id: (file.sha256, blob) for file, blob in made}
+        """What a stage made is in memory from now on, for the stages after it too, and an older job's no longer."""
+        if not made:
+            return
+        if self._of_an_older_job:
+            self._hot, self._of_an_older_job = {}, False
+        self._hot |= {file.record.id: (file.sha256, blob) for file, blob in made}
+        self._known |= {file.record.id: file for file, _ in made}
+
+    def records(self) -> dict[str, LatentRecord]:
+        """Of the latents that may be asked for, by id."""
+        return {latent_id: found.record for latent_id, found in self._known.items()}
 
     def latent(self, latent_id: str) -> Latent:
         """See ``LatentSource``."""
@@ -67,7 +77,8 @@ class Latents:
 
 
 class StageLatents:
-    """What one stage of ``job`` makes."""
+    """What stage ``stage_index`` of ``job`` makes. ``params`` are its parameters with their sources settled, and
+    ``parent_ids`` what these are; ``heard``: whether its batch becomes tracks."""
 
     def __init__(
         self,
@@ -76,10 +87,16 @@ class StageLatents:
         emit: Callable[[object], None],
         now: Callable[[], datetime],
         clock: Callable[[], float] = time.monotonic,
+        *,
+        params: StageParams | None = None,
+        parent_ids: tuple[str, ...] = (),
+        heard: bool = True,
     ) -> None:
         self._job_id = job.job_id
         self._staging = Path(job.staging)
-        self._params = job.stages[stage_index]
+        self._params = params or job.stages[stage_index]
+        self._parent_ids = parent_ids
+        self._track_ids = job.track_ids[stage_index] if heard else ()
         self._stage_index = stage_index
         self._pipeline_id = job.job_id if len(job.stages) > 1 else None
         self._emit = emit
@@ -162,6 +179,8 @@ class StageLatents:
             created_at=self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             pipeline_id=self._pipeline_id,
             stage_index=self._stage_index,
+            track_ids=self._track_ids,
+            parent_ids=self._parent_ids,
         )
         return seal(made.blob, record), record
 

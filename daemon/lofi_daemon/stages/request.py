@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from typing import Annotated
+
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from ..errors import LofiError
 from ..model import Lora
@@ -52,9 +55,20 @@ class StageRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     track_name: str | None = None
     track_classes: tuple[str, ...] | None = None
     lora: tuple[Lora, ...] | None = None
+    preview: bool | None = None
 
 
 STAGE_FIELDS = tuple(field.encode_name for field in msgspec.structs.fields(StageRequest))
+
+
+MAX_STAGES = 32
+
+
+class Pipeline(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Stages that are run in order; what one leaves open is as in ``shared``."""
+
+    shared: StageRequest = StageRequest()
+    stages: Annotated[tuple[StageRequest, ...], Meta(min_length=1, max_length=MAX_STAGES)]
 
 
 class GenerateRequest(StageRequest, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -65,10 +79,15 @@ class GenerateRequest(StageRequest, frozen=True, forbid_unknown_fields=True, kw_
     auto_play: bool | None = None
 
 
+_OF_A_STAGE = re.compile(r"shared|stages\[\d+\]")
+
+
 def convert_error(error: msgspec.ValidationError, known: tuple[str, ...]) -> LofiError:
     """msgspec's "Expected `int`, got `str` - at `$.bpm`" as INVALID_PARAMS with the field's name."""
     text, _, path = str(error).partition(" - at `")
     where = path.rstrip("`").removeprefix("$").lstrip(".")
+    if _OF_A_STAGE.fullmatch(where):
+        known = STAGE_FIELDS
     if text.startswith("Object contains unknown field "):
         name = text.split("`")[1]
         field = f"{where}.{name}" if where else name

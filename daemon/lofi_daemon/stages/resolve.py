@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+
 from ..backends.base import BackendInfo
 from ..backends.registry import BACKENDS, default_backend
 from ..backends.synth import keyscale as keyscales
 from ..config import Settings
 from ..errors import LofiError
 from ..model import MAX_JSON_INT, Seed, StageParams, canonical_seed
-from .request import STAGE_FIELDS, StageRequest
+from .request import STAGE_FIELDS, Pipeline, StageRequest
 
 MAX_PROMPT = 512
 MAX_SEED = 2**64 - 1
@@ -23,13 +25,23 @@ DEFAULT_DURATION_SEC = 30.0
 DEFAULT_OVERLAP_SEC = 2
 """What a continuation begins with of the music before it: long enough to glide over, short enough to be little lost."""
 
-_ALWAYS = frozenset({"stage_type", "backend", "prompt", "duration_sec", "seed"})
+ALWAYS = frozenset({"stage_type", "backend", "prompt", "duration_sec", "seed", "preview"})
+SOURCED = ("refine", "cover", "repaint", "extract", "lego", "complete", "continue")
+"""Stages that work from a source; it says enough where they have no words. The others start from noise."""
+
+SOURCES = ("src_latent_id", "src_stage", "src_audio_id")
+"""The first that is named counts."""
+
+_WORDS = frozenset({"prompt", "lyrics"})
+"""Where "" means no words. In other texts it leaves open, and keeps what is shared out."""
+
 _NAMED_ERRORS = {
     "scheduler": "INVALID_SCHEDULER",
     "inference_steps": "INVALID_INFERENCE_STEPS",
     "guidance_scale": "INVALID_GUIDANCE_SCALE",
 }
-_RANGES: Mapping[str, tuple[float, float]] = {
+GUIDANCE = ("none", "cfg", "apg", "adg")
+RANGES: Mapping[str, tuple[float, float]] = {
     "inference_steps": (1, 200),
     "guidance_scale": (1.0, 30.0),
     "bpm": (30, 300),
@@ -55,16 +67,27 @@ class Resolved:
         self.notices = notices
 
 
-def resolve(request: StageRequest, settings: Settings, draw_seed: Callable[[], int]) -> Resolved:
+def resolve(
+    request: StageRequest,
+    settings: Settings,
+    draw_seed: Callable[[], int],
+    shared: StageRequest | None = None,
+    stage_index: int = 0,
+) -> Resolved:
     """Check ``request`` and fill in every default. ``draw_seed`` gives a fresh seed below 2^53.
+
+    What it leaves open is as in ``shared``, as far as its backend and type have a use for it. ``stage_index`` is its
+    place in its pipeline.
 
     Raises INVALID_PROMPT, INVALID_BACKEND, INVALID_STAGE, INVALID_DURATION, INVALID_SEED,
     INVALID_SCHEDULER, INVALID_INFERENCE_STEPS, INVALID_GUIDANCE_SCALE, INVALID_PARAMS.
     """
-    prompt = _prompt(request.prompt)
-    info = _backend(request.backend, settings)
-    given: dict[str, Any] = {name: value for name in STAGE_FIELDS if (value := getattr(request, name)) is not None}
+    own = asked(request)
+    both = asked(shared) | own if shared else own
+    given = {name: value for name, value in both.items() if value != "" or name in _WORDS or name == "seed"}
     stage_type = given.get("stage_type", "generate")
+    prompt = _prompt(given.get("prompt"), may_be_empty=stage_type in SOURCED)
+    info = _backend(given.get("backend"), settings)
     if stage_type not in info.stage_types:
         raise LofiError(
             "INVALID_STAGE",
@@ -74,16 +97,18 @@ def resolve(request: StageRequest, settings: Settings, draw_seed: Callable[[], i
             got=stage_type,
         )
 
-    values: dict[str, Any] = dict(info.defaults(settings))
+    given = {name: value for name, value in given.items() if name in own or _useful(name, info, stage_type)}
+    _check_sources(given, stage_type, stage_index, info)
+    values: dict[str, Any] = dict(info.defaults(settings, given))
     if stage_type == "continue":
         values["overlap_sec"] = DEFAULT_OVERLAP_SEC
     notices: list[str] = []
     for name, value in given.items():
-        if name in _ALWAYS:
+        if name in ALWAYS:
             continue
         if name in info.ignores:
             notices.append(info.ignores[name])
-        elif name not in info.takes:
+        elif not taken(name, info):
             raise _misplaced(name, info)
         else:
             values[name] = _checked(name, value, info)
@@ -96,17 +121,62 @@ def resolve(request: StageRequest, settings: Settings, draw_seed: Callable[[], i
         stage_type=stage_type,
         backend=info.type,
         prompt=prompt,
-        duration_sec=_duration(request.duration_sec, info),
-        seed=_seed(request.seed, draw_seed),
+        duration_sec=_duration(given.get("duration_sec"), info),
+        seed=_seed(given.get("seed"), draw_seed),
+        preview=given.get("preview", False),
         **values,
     )
     info.check(params)
-    return Resolved(params, tuple(dict.fromkeys(notices)))
+    settled = info.settle(params)
+    return Resolved(settled.params, tuple(dict.fromkeys((*notices, *settled.notices))))
 
 
-def _prompt(prompt: str | None) -> str:
+def asked(request: StageRequest) -> dict[str, Any]:
+    """What ``request`` does not leave open; "" is something."""
+    return {name: value for name in STAGE_FIELDS if (value := getattr(request, name)) is not None}
+
+
+def merged(pipeline: Pipeline) -> tuple[dict[str, Any], ...]:
+    """What each stage asks for, its own and the shared, as JSON has it."""
+    shared = asked(pipeline.shared)
+    return tuple(msgspec.json.decode(msgspec.json.encode(shared | asked(stage))) for stage in pipeline.stages)
+
+
+def taken(name: str, info: BackendInfo) -> bool:
+    """Whether the backend has a use for the field."""
+    return name in ALWAYS or name in info.takes or (name == "src_stage" and "src_audio_id" in info.takes)
+
+
+def _useful(name: str, info: BackendInfo, stage_type: str) -> bool:
+    return taken(name, info) and (stage_type in SOURCED or name not in SOURCES)
+
+
+def _check_sources(given: Mapping[str, Any], stage_type: str, stage_index: int, info: BackendInfo) -> None:
+    named = [name for name in SOURCES if name in given and taken(name, info)]
+    if named and stage_type not in SOURCED:
+        types = [name for name in info.stage_types if name in SOURCED]
+        raise LofiError(
+            "INVALID_PARAMS", f"A stage “{stage_type}” starts from noise; leave {named[0]} out, or take stage_type="
+            f"{' or '.join(types)}.",
+            field=named[0], expected=None, got=given[named[0]],
+        )  # fmt: skip
+    if stage_type in SOURCED and not named and not (stage_type == "refine" and "init_latent_id" in given):
+        raise LofiError(
+            "INVALID_PARAMS", f"A stage “{stage_type}” works from a source; name a latent (src_latent_id), an earlier "
+            "stage (src_stage) or a track (src_audio_id).",
+            field="src_audio_id", expected=list(SOURCES), got=None,
+        )  # fmt: skip
+    if "src_stage" in named and not 0 <= given["src_stage"] < stage_index:
+        earlier = f"a number from 0 to {stage_index - 1}" if stage_index else "none, as no stage comes before this one"
+        raise LofiError(
+            "INVALID_PARAMS", f"src_stage names an earlier stage: {earlier}; not {given['src_stage']}.",
+            field="src_stage", expected=list(range(stage_index)), got=given["src_stage"],
+        )  # fmt: skip
+
+
+def _prompt(prompt: str | None, *, may_be_empty: bool) -> str:
     text = (prompt or "").strip()
-    if not text:
+    if not text and not (may_be_empty and prompt is not None):
         raise LofiError(
             "INVALID_PROMPT", "The prompt is empty; say what to play, such as “rainy night, mellow rhodes”.",
             field="prompt", expected=f"1–{MAX_PROMPT} characters", got=0,
@@ -129,15 +199,21 @@ def _backend(name: str | None, settings: Settings) -> BackendInfo:
     return BACKENDS[name]
 
 
-def _duration(seconds: float | None, info: BackendInfo) -> float:
+def require_duration(seconds: float, info: BackendInfo) -> None:
+    """Raises INVALID_DURATION."""
     low, high = info.min_duration_sec, info.max_duration_sec
-    value = DEFAULT_DURATION_SEC if seconds is None else float(seconds)
-    if not low <= value <= high:
+    if not low <= seconds <= high:
         raise LofiError(
             "INVALID_DURATION",
-            f"{info.name} makes tracks of {low:g} to {high:g} seconds, not {value:g}; set duration_sec in that range.",
-            field="duration_sec", expected=[low, high], got=value,
+            f"{info.name} makes tracks of {low:g} to {high:g} seconds, not {seconds:g}; set duration_sec in that "
+            "range.",
+            field="duration_sec", expected=[low, high], got=seconds,
         )  # fmt: skip
+
+
+def _duration(seconds: float | None, info: BackendInfo) -> float:
+    value = DEFAULT_DURATION_SEC if seconds is None else float(seconds)
+    require_duration(value, info)
     return value
 
 
@@ -173,8 +249,8 @@ def _misplaced(name: str, info: BackendInfo) -> LofiError:
 
 def _checked(name: str, value: Any, info: BackendInfo) -> Any:
     code = _NAMED_ERRORS.get(name, "INVALID_PARAMS")
-    if name in _RANGES:
-        low, high = _RANGES[name]
+    if name in RANGES:
+        low, high = RANGES[name]
         if not low <= value <= high:
             raise LofiError(
                 code, f"{name} must lie between {low:g} and {high:g}, not {value:g}.",
@@ -183,13 +259,13 @@ def _checked(name: str, value: Any, info: BackendInfo) -> Any:
     elif name == "scheduler":
         _one_of(name, value, info.schedulers, info, code)
     elif name == "guidance":
-        _one_of(name, value, ("none", "cfg", "apg", "adg"), info, code)
+        _one_of(name, value, GUIDANCE, info, code)
     elif name == "model":
         _one_of(name, value, info.models, info, code)
     elif name == "keyscale":
         return keyscales.parse(value).name
     elif name == "timesignature":
-        return keyscales.parse_timesignature(value)
+        return keyscales.parse_timesignature(value, info.time_signatures)
     return value
 
 

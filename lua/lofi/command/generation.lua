@@ -2,27 +2,35 @@
 local state = require("lofi.state")
 local words = require("lofi.command.words")
 
---- A subcommand that makes what its words say, or asks what that shall be.
----@param read "parse"|"sentence" how lofi.request reads them
+--- Make what `opts` say, or ask what that shall be.
+---@param opts table
+local function make(opts)
+  if opts.prompt then
+    require("lofi").generate(opts)
+    return
+  end
+  vim.ui.input({ prompt = "What shall it be? " }, function(prompt)
+    if prompt and vim.trim(prompt) ~= "" then
+      opts.prompt = vim.trim(prompt)
+      require("lofi").generate(opts)
+    end
+  end)
+end
+
+--- A subcommand that makes what its words say; the lines of a range are sung.
+---@param read "parse"|"sentence" how lofi.request reads the words
 ---@param backend? string where they name none
----@return fun(line: string)
+---@return lofi.Subcommand.Run
 local function generate(read, backend)
-  return function(line)
+  return function(line, range)
     local opts, err = require("lofi.request")[read](line)
     if not opts then
       words.complain(err --[[@as lofi.Error]])
       return
     end
     opts.backend = opts.backend or backend
-    if opts.prompt then
-      require("lofi").generate(opts)
-      return
-    end
-    vim.ui.input({ prompt = "What shall it be? " }, function(prompt)
-      if prompt and vim.trim(prompt) ~= "" then
-        opts.prompt = vim.trim(prompt)
-        require("lofi").generate(opts)
-      end
+    require("lofi.command.lyrics").fetch(opts, range, function()
+      make(opts)
     end)
   end
 end
@@ -45,11 +53,14 @@ local function complete(before)
   local names = known and vim.iter(known):map(function(backend)
     return backend.type
   end)
+  local lyrics = before:match("%f[%S]lyrics=(%S*)$")
   return require("lofi.request").complete(before, {
     backend = names and names:totable(),
     model = models(before),
     reference_audio_id = words.short(state.known_tracks()),
     src_audio_id = words.short(state.known_tracks()),
+    init_latent_id = words.short(state.known_latents()),
+    lyrics = lyrics and require("lofi.command.lyrics").complete(lyrics),
   })
 end
 
@@ -66,9 +77,10 @@ end
 
 ---@type table<string, lofi.Subcommand>
 return {
-  generate = { run = generate("parse"), complete = complete },
-  ace = { run = generate("sentence", "ace_step"), complete = complete },
-  prompt = { run = generate("sentence"), complete = complete }, -- no word for it: what begins with no subcommand
+  generate = { run = generate("parse"), takes_range = true, complete = complete },
+  ace = { run = generate("sentence", "ace_step"), takes_range = true, complete = complete },
+  -- no word for it: what begins with no subcommand
+  prompt = { run = generate("sentence"), takes_range = true, complete = complete },
   cancel = {
     run = cancel,
     complete = function(before)

@@ -8,8 +8,11 @@ local M = {}
 M.WARN, M.ERROR = vim.log.levels.WARN, vim.log.levels.ERROR
 M.TITLE_COLUMNS = 60
 
+---@alias lofi.Subcommand.Run fun(args: string, range?: integer[])
+
 ---@class lofi.Subcommand
----@field run fun(args: string)
+---@field run lofi.Subcommand.Run
+---@field takes_range? boolean lines of the buffer, first and last
 ---@field complete? fun(before: string): string[] the last word of the arguments so far, completed
 
 ---@param count integer

@@ -5,11 +5,17 @@ local request = require("lofi.request")
 
 local M = {}
 
+local SHORT_LATENT, HALF_WAY = 13, 0.5
+
 --- The value as :LofiGenerate reads it; nil where its words cannot hold it.
+---@param name string
 ---@param value any
 ---@return string?
-local function written(value)
+local function written(name, value)
   local text = facts.text(value)
+  if name == "lyrics" then
+    text = text:gsub("\n", "\\n")
+  end
   if text:find("%c") then
     return nil
   elseif not text:find("[%s\"',;]") and text ~= "" then
@@ -49,14 +55,15 @@ end
 
 --- ":LofiGenerate …" that makes the track again.
 ---@param track lofi.Track
+---@param opts? table its parameters, or others
 ---@return string line, string[] lost parameters that do not fit into a line
-function M.line(track)
-  local words, lost, opts =
-    { "LofiGenerate", vim.trim((track.prompt:gsub("[%s%c]+", " "))) }, {}, given(track)
+function M.line(track, opts)
+  opts = opts or given(track)
+  local words, lost = { "LofiGenerate", vim.trim((track.prompt:gsub("[%s%c]+", " "))) }, {}
   for _, entry in ipairs(request.schema) do
     local value = opts[entry.name]
     local name = entry.alias and entry.alias[1] or entry.name
-    local text = value ~= nil and written(value)
+    local text = value ~= nil and written(entry.name, value)
     if text then
       table.insert(words, name .. "=" .. text)
     elseif value ~= nil then
@@ -66,17 +73,44 @@ function M.line(track)
   return table.concat(words, " "), lost
 end
 
---- Put it on the command line, for the user to change and enter.
+--- Put a line on the command line, for the user to change and enter.
+---@param line string
+---@param lost string[]
+local function offer(line, lost)
+  if #lost > 0 then
+    local text = "left out, as the command line cannot hold it: %s"
+    message.say(text:format(table.concat(lost, ", ")), vim.log.levels.WARN)
+  end
+  vim.api.nvim_feedkeys(":" .. line, "n", true)
+end
+
+--- What makes the track again, to change it.
 ---@param track lofi.Track
 function M.restore(track)
   local line, lost = M.line(track)
   if has_source(track) then
     message.say("it was made from another track, which the command line leaves out.", vim.log.levels.WARN)
-  elseif #lost > 0 then
-    local text = "left out, as the command line cannot hold it: %s"
-    message.say(text:format(table.concat(lost, ", ")), vim.log.levels.WARN)
+    lost = {}
   end
-  vim.api.nvim_feedkeys(":" .. line, "n", true)
+  offer(line, lost)
+end
+
+--- What takes the track up again from its latent, half the way back into the noise, to change it.
+---@param track lofi.Track
+function M.resume(track)
+  if not track.latent_id then
+    local text = "it has no latent to go on from: ACE-Step keeps them, for a day (:help lofi-latents)."
+    message.say(text, vim.log.levels.WARN)
+    return
+  end
+  local opts = given(track)
+  for _, name in ipairs({ "seed", "duration_sec", "batch_size", "checkpoint_step" }) do
+    opts[name] = nil
+  end
+  opts.init_latent_id, opts.t_start = track.latent_id:sub(1, SHORT_LATENT), HALF_WAY
+  opts.resume_sample_index = (track.latent_index or 0) > 0 and track.latent_index or nil
+  opts.backend = track.backend
+  offer(M.line(track, opts))
 end
 
 --- The same request with a new seed, at once.

@@ -73,9 +73,11 @@ function Details:lines(track)
   vim.list_extend(lines, { place(track), {} })
   for _, fact in ipairs(facts.of(track)) do
     local label = fact[1]
-    for _, text in ipairs(message.wrap(fact[2], width - LABEL_WIDTH)) do
-      table.insert(lines, { { (" %-" .. LABEL_WIDTH .. "s"):format(label), "LofiLabel" }, { text } })
-      label = ""
+    for _, line in ipairs(vim.split(fact[2], "\n", { plain = true })) do -- lyrics have several
+      for _, text in ipairs(message.wrap(line, width - LABEL_WIDTH)) do
+        table.insert(lines, { { (" %-" .. LABEL_WIDTH .. "s"):format(label), "LofiLabel" }, { text } })
+        label = ""
+      end
     end
   end
   return lines
@@ -180,6 +182,21 @@ local function keys(self)
     },
     { "r", "its parameters on the command line, to change them", after_closing(again.restore) },
     { "v", "variation: the same with a new seed", after_closing(again.vary) },
+    { "t", "take it up again from its latent", after_closing(again.resume) },
+    {
+      "S",
+      "in the studio, as one stage",
+      after_closing(function(track)
+        require("lofi.studio.send").restore(track.id)
+      end),
+    },
+    {
+      "L",
+      "lineage",
+      after_closing(function(track)
+        require("lofi.lineage").open(track.id)
+      end),
+    },
     {
       { "q", "<Esc>" },
       "close",

@@ -91,7 +91,12 @@ function M.of(track)
     table.insert(list, { "made from", others })
   end
   if track.latent_id then
-    table.insert(list, { "latent", track.latent_id })
+    local of = (track.latent_index or 0) > 0 and (", track %d of its batch"):format(track.latent_index) or ""
+    table.insert(list, { "latent", track.latent_id .. of })
+  end
+  if track.latent_checkpoint_id then
+    local text = "%s, after step %d"
+    table.insert(list, { "checkpoint", text:format(track.latent_checkpoint_id, track.checkpoint_step or 0) })
   end
   vim.list_extend(list, { { "id", track.id }, { "path", track.path } })
   return list

@@ -43,13 +43,13 @@ return function(view)
     end
   end
   --- The whole track is asked for first.
-  local function again(name)
+  local function again(name, room)
     return here(function(entry)
       require("lofi").request(
         "cache_get",
         { track_id = entry.id },
         words.or_complain(function(track)
-          require("lofi.library.again")[name](track)
+          require(room or "lofi.library.again")[name](track)
         end)
       )
     end)
@@ -127,6 +127,30 @@ return function(view)
     },
     { "r", "its parameters on the command line, to change them", again("restore") },
     { "v", "variation: the same with a new seed", again("vary") },
+    { "t", "take it up again from its latent", again("resume") },
+    {
+      "S",
+      "in the studio, as one stage",
+      here(function(entry)
+        require("lofi.studio.send").restore(entry.id)
+      end),
+    },
+    {
+      "gp",
+      "add to the pipeline of the studio",
+      here(function(entry)
+        require("lofi.studio.send").add(entry.id)
+      end),
+    },
+    { "gs", "as source of the studio's stage", again("source", "lofi.studio.send") },
+    { "gr", "as reference of the studio's stage", again("reference", "lofi.studio.send") },
+    {
+      "L",
+      "lineage",
+      here(function(entry)
+        require("lofi.lineage").open(entry.id)
+      end),
+    },
     {
       "x",
       "export to a file",

@@ -23,6 +23,7 @@
 ---@field musicgen_precision? "auto"|"float32"|"bfloat16"|"int8" How MusicGen's weights are kept: auto is int8 on a CPU (several times faster) and bfloat16 on a GPU; float32 is exactly the published model.
 ---@field musicgen_stride_sec? integer MusicGen beyond 30 seconds: how much each window of 30 adds; the rest is what it goes on from. Less holds the thread better, and takes longer.
 ---@field ace_step_model_dir? string Where the ACE-Step models are; empty = ace-step in the cache folder.
+---@field ace_step_precision? "auto"|"float32"|"bfloat16" In which numbers ACE-Step computes: auto is bfloat16 on CUDA and on processors that multiply it themselves (avx512_bf16, amx_bf16), else float32, which takes twice the memory.
 ---@field ace_step_default_steps? integer ACE-Step v1: diffusion steps of a request that names none.
 ---@field ace_step_default_scheduler? "euler"|"heun"|"pingpong" ACE-Step v1: scheduler of a request that names none.
 ---@field ace_step_default_guidance? number ACE-Step v1: guidance scale of a request that names none.
@@ -84,15 +85,22 @@
 ---@field key? string Key and mode; in commands quoted if it has a space: key="D minor".
 ---@field timesignature? string Such as 4/4.
 ---@field instrumental? boolean No voice.
----@field lyrics? string What is sung, for ACE-Step.
----@field vocal_language? string Language of the lyrics, for ACE-Step.
----@field batch_size? integer Tracks at once, each with the next seed, for MusicGen.
+---@field lyrics? string What is sung, for ACE-Step; in commands @file reads a file and \n begins a line, see |lofi-lyrics|.
+---@field vocal_language? string Language of the lyrics, for ACE-Step: en, de, ja, ...
+---@field language? string Language of the lyrics, for ACE-Step: en, de, ja, ...
+---@field batch_size? integer Tracks at once, each with the next seed, for neural backends.
 ---@field inference_steps? integer Diffusion steps, for ACE-Step.
 ---@field steps? integer Diffusion steps, for ACE-Step.
 ---@field guidance_scale? number How closely the prompt is followed, for neural backends; MusicGen: 1 to 30, 3 if left out.
 ---@field scheduler? string Solver, for ACE-Step.
 ---@field shift? number Timestep shift, for ACE-Step.
----@field guidance? string Kind of guidance, for ACE-Step.
+---@field guidance? string Kind of guidance, for ACE-Step base and sft.
+---@field init_latent_id? string Latent or checkpoint to go on from, for ACE-Step: its id, or its beginning, see |lofi-latents|.
+---@field latent? string Latent or checkpoint to go on from, for ACE-Step: its id, or its beginning, see |lofi-latents|.
+---@field t_start? number How far back into the noise a latent is taken before it goes on: near 0 little changes, at 1 all.
+---@field resume_sample_index? integer Which track of the latent's batch, from 0.
+---@field item? integer Which track of the latent's batch, from 0.
+---@field checkpoint_step? integer Keep the state after this diffusion step, from 0, too; for ACE-Step.
 ---@field temperature? number Above 1 more daring, below 1 more even, for MusicGen.
 ---@field top_k? integer Sampling among the k likeliest tokens, 50 if left out, 0 = all, for MusicGen.
 ---@field top_p? number Sampling among the likeliest tokens of this total, 0 to 1, for MusicGen.

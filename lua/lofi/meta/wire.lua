@@ -73,6 +73,32 @@
 ---@field backend string
 ---@field model_version string
 ---@field seed integer|string
+---@field latent_id? string
+---@field latent_checkpoint_id? string
+---@field checkpoint_step? integer
+---@field lm_metadata? table
+
+--- A latent or checkpoint as `latent_list`, `latent_get` and `latent_pin` tell of it; doc/PROTOCOL.md, Latents.
+---@class lofi.Latent
+---@field id string a UUID
+---@field path string
+---@field shape integer[] batch, frames, channels
+---@field dtype string
+---@field model_variant string
+---@field stage_type string
+---@field is_checkpoint boolean
+---@field checkpoint_step? integer
+---@field total_steps integer
+---@field schedule number[] the timesteps, with the 0 at the end
+---@field params table the stage that made it
+---@field lm_metadata? table
+---@field batch_size integer
+---@field created_at string ISO 8601, UTC
+---@field pinned boolean by hand, or because a favourite points to it
+---@field pipeline_id? string
+---@field stage_index integer
+---@field track_ids string[] of its batch, in order; none where it was not decoded
+---@field parent_ids string[] tracks and latents that it came from
 
 ---@class lofi.PlayerState
 ---@field state "stopped"|"playing"|"paused"|"waiting"|"no_device"
@@ -188,3 +214,73 @@
 ---@field level "ok"|"info"|"warn"|"error"
 ---@field text string
 ---@field advice string[] the steps that mend it
+
+--- A field of a stage, as `stage_fields` tells of it.
+---@class lofi.StageField
+---@field name string
+---@field type "text"|"integer"|"number"|"boolean"|"seed"|"list"
+---@field purpose string
+---@field backends string[]
+---@field minimum? number
+---@field maximum? number
+---@field choices string[] of every backend
+---@field choices_of table<string, string[]> those that differ, by backend
+---@field names? "track"|"latent"|"stage" what its value stands for
+
+--- What `pipeline_run` takes: one of `toml`, `stages` and `pipeline_id`.
+---@class lofi.PipelineOpts
+---@field toml? string
+---@field shared? table
+---@field stages? table[]
+---@field pipeline_id? string one that ran before
+---@field from_stage? integer the first to be run, from 0; what those before it left is used
+---@field priority? "high"|"normal"|"low"
+---@field auto_play? boolean
+
+--- What it answers.
+---@class lofi.PipelineReply
+---@field job_id string
+---@field pipeline_id string
+---@field status "cached"|"queued"|"generating"
+---@field position integer
+---@field from_stage integer
+---@field track_id string
+---@field track_ids string[]
+---@field stages { stage_index: integer, track_ids: string[], params: table }[]
+
+--- What is wrong with a pipeline, as `pipeline_check` tells it.
+---@class lofi.PipelineProblem
+---@field field? string
+---@field stage_index? integer from 0
+---@field code string
+---@field message string
+---@field line? integer from 1
+---@field column? integer from 1
+
+--- What `stage_complete` tells.
+---@class lofi.StageComplete
+---@field job_id string
+---@field pipeline_id string
+---@field stage_index integer
+---@field stages integer
+---@field tracks lofi.Track[] none where it was not made audible
+---@field latent_ids string[]
+---@field checkpoint_ids string[]
+---@field params table really used
+---@field seconds number
+---@field preview boolean
+
+--- One of a family, as `lineage` tells of it.
+---@class lofi.LineageNode
+---@field id string
+---@field kind "track"|"latent"|"gone"
+---@field parent_ids string[] of nodes
+---@field stage_type? string
+---@field prompt? string
+---@field backend? string
+---@field model? string
+---@field seed? integer|string
+---@field created_at? string
+---@field duration_sec? number
+---@field latent_id? string
+---@field favorite? boolean

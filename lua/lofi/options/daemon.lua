@@ -171,6 +171,14 @@ return {
     doc = "Where the ACE-Step models are; empty = ace-step in the cache folder.",
   },
   {
+    name = "ace_step_precision",
+    type = "string",
+    enum = { "auto", "float32", "bfloat16" },
+    default = "auto",
+    doc = "In which numbers ACE-Step computes: auto is bfloat16 on CUDA and on processors that multiply it themselves "
+      .. "(avx512_bf16, amx_bf16), else float32, which takes twice the memory.",
+  },
+  {
     name = "ace_step_default_steps",
     type = "integer",
     min = 1,

@@ -78,6 +78,9 @@ local function key_lines(keys)
   local lines, width = {}, 0
   local names = vim.tbl_map(function(key)
     local name = type(key[1]) == "table" and table.concat(key[1], " ") or key[1] --[[@as string]]
+    name = name:gsub("<LocalLeader>", function()
+      return vim.fn.keytrans(vim.g.maplocalleader or "\\")
+    end)
     if key.visual and key.visual ~= name then
       name = ("%s {Visual}%s"):format(name, key.visual)
     end
@@ -90,22 +93,14 @@ local function key_lines(keys)
   return lines
 end
 
----@param surface lofi.ui.Surface
-local function show_keys(surface)
-  require("lofi.view").open("keys", key_lines(surface.opts.keys))
-end
-
----@param surface lofi.ui.Surface
-local function map_keys(surface)
+--- Give a buffer its keys, and `g?` to list them.
+---@param buffer integer
+---@param keys lofi.ui.Key[]
+function M.map(buffer, keys)
   local function map(mode, lhs, doc, run)
-    vim.keymap.set(
-      mode,
-      lhs,
-      run,
-      { buffer = surface.buffer, nowait = true, silent = true, desc = "lofi: " .. doc }
-    )
+    vim.keymap.set(mode, lhs, run, { buffer = buffer, nowait = true, silent = true, desc = "lofi: " .. doc })
   end
-  for _, key in ipairs(surface.opts.keys) do
+  for _, key in ipairs(keys) do
     local sides = key[1]
     for _, lhs in ipairs(type(sides) == "table" and sides or { sides }) do
       map("n", lhs, key[2], key[3])
@@ -115,7 +110,7 @@ local function map_keys(surface)
     end
   end
   map("n", "g?", "these keys", function()
-    show_keys(surface)
+    require("lofi.view").open("keys", key_lines(keys))
   end)
 end
 
@@ -196,7 +191,7 @@ function M.open(opts)
   vim.bo[buffer].undolevels = -1
   vim.bo[buffer].modifiable = false
   show(surface)
-  map_keys(surface)
+  M.map(buffer, opts.keys)
   watch(surface)
   vim.bo[buffer].filetype = "lofi-" .. opts.name -- last: the user's own maps for it have the last word
   return surface, true

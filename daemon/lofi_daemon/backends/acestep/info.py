@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 
 from ...config import Settings
-from .. import ready
-from ..base import BackendInfo
+from ...errors import LofiError
+from ...model import StageParams
+from ...models import catalogue, store
+from .. import device, ready
+from ..base import BackendInfo, Equipment
+from . import checks, precision, resuming, settling
+
+SCHEMA = 1
+"""Part of every track's id: raise it with any change of ours that moves a sample."""
 
 _DIFFUSION = frozenset(
     {
@@ -27,7 +36,7 @@ _STAGES_15 = frozenset(
 _PACKAGES = ("torch", "transformers", "diffusers")
 
 
-def _v1_defaults(settings: Settings) -> Mapping[str, object]:
+def _v1_defaults(settings: Settings, asked: Mapping[str, object]) -> Mapping[str, object]:
     return {
         "instrumental": True,
         "inference_steps": settings.ace_step_default_steps,
@@ -52,19 +61,62 @@ V1 = BackendInfo(
     availability=partial(ready.look, "ace_step"),
 )
 
+_MODELS = tuple(weights.model for weights in catalogue.CATALOGUE["ace_step_15"])
+
+
+def _installed(settings: Settings) -> str | None:
+    """The first model that is here."""
+    root = store.root_of("ace_step_15", settings)
+    here = (w.model for w in catalogue.CATALOGUE["ace_step_15"] if store.look(w, root).status == "ready")
+    return next(here, None)
+
+
+def _equip(settings: Settings, params: StageParams) -> Equipment:
+    weights = catalogue.find("ace_step_15", params.model)
+    found = store.look(weights, store.root_of("ace_step_15", settings))
+    if found.status != "ready":
+        raise LofiError(
+            "MODEL_NOT_FOUND",
+            f"The weights of {weights.title} are not here; get them: lofi download ace_step_15 {weights.model}, or "
+            ":LofiBackends in the editor.",
+            field="model", got=weights.model,
+        )  # fmt: skip
+    where = device.choose(settings)
+    how = precision.choose(settings.ace_step_precision, where)
+    version = f"acestep-v15-{weights.model}@{found.stamp}/{how}/{SCHEMA}"
+    if params.lora:
+        version += f"/lora-{_fingerprint(tuple(checks.adapter_file(adapter) for adapter in params.lora))}"
+    return Equipment(version, tuple(map(str, found.folders)), how, where)
+
+
+def _fingerprint(paths: tuple[Path, ...]) -> str:
+    """Of files that carry no commit: another one under the same name makes other music."""
+    digest = hashlib.sha256()
+    for path in paths:
+        stat = path.stat()
+        digest.update(f"{path.name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:6]
+
+
 V15 = BackendInfo(
     type="ace_step_15",
     name="ACE-Step 1.5",
     min_duration_sec=5,
     max_duration_sec=600,
     sample_rate=48_000,
-    model_version="acestep-v15-turbo",
+    model_version=f"acestep-v15/{SCHEMA}",
     stage_types=("generate", "refine", "cover", "repaint", "extract", "lego", "complete"),
-    models=("turbo", "base", "sft", "xl-turbo", "xl-base", "xl-sft"),
+    models=_MODELS,
     takes=_DIFFUSION | _STAGES_15,
     schedulers=("euler", "heun", "pingpong", "sde"),
-    defaults=lambda settings: {"instrumental": True, "inference_steps": 8, "scheduler": "euler"},
+    time_signatures=("4/4", "3/4", "2/4", "6/8"),
+    defaults=lambda settings, asked: settling.defaults(asked, _installed(settings) or _MODELS[0]),
+    check=checks.check,
+    settle=settling.settle,
+    fits=checks.fits,
+    resume=resuming.resume,
     extra="acestep",
     packages=_PACKAGES,
     availability=partial(ready.look, "ace_step_15"),
+    equip=_equip,
 )

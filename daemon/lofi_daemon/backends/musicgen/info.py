@@ -22,7 +22,7 @@ _MELODY_MODELS = tuple(model for model in _MODELS if "melody" in model)
 _TAKES = "model batch_size temperature top_k top_p guidance_scale reference_audio_id src_audio_id overlap_sec"
 
 
-def _defaults(settings: Settings) -> Mapping[str, object]:
+def _defaults(settings: Settings, asked: Mapping[str, object]) -> Mapping[str, object]:
     """Sampling as all published checkpoints' generation_config.json (and transformers, where it is silent) have it."""
     return {
         "model": _installed(settings) or _MODELS[0],

@@ -6,18 +6,17 @@ The tests of this project know random weights only; this is for the real ones.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator
-from pathlib import Path
+from collections.abc import Generator, Iterator
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from ...errors import LofiError
 from ...health.finding import Finding
-from ...model import NoticeLevel, StageParams
-from ..base import Equipment, Latent, LatentMade
+from ...model import StageParams
+from ..base import Equipment
+from ..trial import Trial, judge
 from .codec import Codec
 from .encoder import encode
 from .engine import MusicGenEngine, threads
@@ -93,37 +92,9 @@ def _codec(loaded: Loaded) -> Finding:
     return _found("ok", text) if error <= 1e-4 else _found("error", text, "please report it, with this output")
 
 
-class _Context:
-    """A stage of a job that nobody else knows of."""
-
-    def __init__(self, equipment: Equipment) -> None:
-        self.equipment = equipment
-        self.heard = False
-        self.left_off: Latent | None = None
-        self.notices: list[str] = []
-
-    def step(self, done: int, total: int) -> None: ...
-
-    def source(self, track_id: str) -> Path:
-        raise NotImplementedError("it follows no melody")
-
-    def notice(self, level: NoticeLevel, message: str) -> None:
-        self.notices.append(message)
-
-    def audio(self, samples: object, sample_rate: int) -> None:
-        self.heard = True
-
-    def latent(self, latent_id: str) -> Latent:
-        raise LofiError("LATENT_NOT_FOUND", "A self-test has no latents.")
-
-    def keep(self, made: LatentMade) -> None: ...
-
-    def checkpoint(self, make: Callable[[], LatentMade]) -> None: ...
-
-
 def _music(equipment: Equipment) -> Generator[Finding, None, NDArray[np.float32] | None]:
     """Gives back what was made, [samples, channels], where it could be made."""
-    context = _Context(equipment)
+    context = Trial(equipment)
     params = StageParams(backend="musicgen", prompt=PROMPT, duration_sec=SECONDS, seed=1)
     engine = MusicGenEngine()
     began = time.monotonic()
@@ -136,15 +107,7 @@ def _music(equipment: Equipment) -> Generator[Finding, None, NDArray[np.float32]
     yield _found("ok", f"{SECONDS:g} s of music in {seconds:.1f} s, loading included")
     for notice in context.notices:
         yield _found("warn", notice)
-    level = float(np.sqrt(np.mean(audio**2)))
-    flatness = _flatness(audio.mean(1))
-    text = f"level {20 * np.log10(max(level, 1e-9)):.0f} dB, spectral flatness {flatness:.3f}"
-    if level < 1e-3:
-        yield _found("error", f"silence: {text}", f"download it again: remove {Path(equipment.folders[0])}")
-    elif flatness > 0.3:
-        yield _found("warn", f"more noise than music: {text}", "random weights sound like this; trained ones do not")
-    else:
-        yield _found("ok", text)
+    yield judge("MusicGen", audio, equipment.folders[0])
     return audio
 
 
@@ -167,12 +130,6 @@ def _levels(sound: NDArray[np.float32], window: int) -> NDArray[np.float32]:
     """Power of each window in decibel, not below −60."""
     parts = sound[: len(sound) // window * window].reshape(-1, window * sound.shape[1])
     return np.asarray(10 * np.log10((parts**2).mean(1) + 1e-6), np.float32)
-
-
-def _flatness(mono: np.ndarray) -> float:
-    """Geometric by arithmetic mean of the power spectrum: 1 for white noise, near 0 for tones."""
-    power = np.abs(np.fft.rfft(mono * np.hanning(len(mono)))) ** 2 + 1e-12
-    return float(np.exp(np.mean(np.log(power))) / np.mean(power))
 
 
 def _found(level: str, text: str, *advice: str) -> Finding:

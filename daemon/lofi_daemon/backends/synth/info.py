@@ -15,5 +15,5 @@ INFO = BackendInfo(
     stage_types=("generate",),
     takes=frozenset({"instrumental", "bpm", "keyscale", "timesignature"}),
     ignores={"vocal_language": SINGS_NOT},
-    defaults=lambda settings: {"instrumental": True},
+    defaults=lambda settings, asked: {"instrumental": True},
 )

@@ -79,19 +79,19 @@ def parse(text: str) -> KeyScale:
     return KeyScale((_LETTERS[match[1]] + shift) % 12, mode)
 
 
-def parse_timesignature(text: str) -> str:
-    """Reads "4/4", "3/4" and their short forms "4" and "3".
+def parse_timesignature(text: str, known: tuple[str, ...] = TIME_SIGNATURES) -> str:
+    """Reads the ``known`` ones ("4/4", "3/4") and their short forms ("4", "3").
 
     Raises ``LofiError`` INVALID_PARAMS (field timesignature) for anything else.
     """
     plain = re.sub(r"\s+", "", unicodedata.normalize("NFKC", text))
-    for signature in TIME_SIGNATURES:
+    for signature in known:
         if plain in (signature, signature[0]):
             return signature
     raise LofiError(
         "INVALID_PARAMS",
-        f"Ask for one of the supported time signatures: {', '.join(TIME_SIGNATURES)}.",
+        f"Ask for one of the supported time signatures: {', '.join(known)}.",
         field="timesignature",
-        expected=list(TIME_SIGNATURES),
+        expected=list(known),
         got=text[:100],
     )

@@ -82,6 +82,20 @@ class Latents:
                 raise
         return self._public(row)
 
+    def take_in(self, brought: LatentFile, staging: Path) -> LatentRecord:
+        """Keep one from elsewhere that lies in the folder ``staging``, pinned: its age says nothing here. Raises
+        INVALID_PARAMS where another has its id."""
+        if brought.record.id in self._index.ask(lambda index: index.latents.known([brought.record.id])):
+            if self.get(brought.record.id).sha256 != brought.sha256:
+                raise LofiError(
+                    "INVALID_PARAMS",
+                    f"Another latent {brought.record.id[:8]} is here already; delete that one first.",
+                    field="path", got=brought.record.id,
+                )  # fmt: skip
+        else:
+            self.commit(brought, staging / f"{_exact(brought.record.id)}.safetensors")
+        return self.pin(brought.record.id, True)
+
     def page(self, pinned: bool | None, limit: int, offset: int) -> tuple[list[LatentRecord], int]:
         """``limit`` records from ``offset`` on, the newest first, and how many there are; all by default."""
         rows, total = self._index.ask(lambda index: index.latents.page(pinned, limit, offset))

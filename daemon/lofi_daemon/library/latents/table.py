@@ -80,6 +80,21 @@ class LatentTable:
         """Neither pinned nor held, and made at ``before`` or earlier."""
         return self._rows(f"WHERE created <= ? AND NOT pinned AND NOT {_HELD} ORDER BY created", (before,))
 
+    def kinship(self) -> tuple[dict[str, tuple[str, ...]], set[str]]:
+        """The parents of every latent, and the latents that became tracks."""
+        with self._named():
+            rows = self._db.execute(
+                "SELECT id, json_extract(record, '$.parent_ids'),"
+                " coalesce(json_array_length(record, '$.track_ids'), 1) FROM latents"
+            ).fetchall()
+        parents = {i: msgspec.json.decode(text or "[]", type=tuple[str, ...]) for i, text, _ in rows}
+        return parents, {latent_id for latent_id, _, tracks in rows if tracks}
+
+    def some(self, ids: Collection[str]) -> list[LatentRow]:
+        """Those of ``ids`` that have a row."""
+        marks = ", ".join("?" * len(ids))
+        return self._rows(f"WHERE id IN ({marks})", tuple(ids))
+
     def ids(self) -> set[str]:
         with self._named():
             return {row[0] for row in self._db.execute("SELECT id FROM latents")}

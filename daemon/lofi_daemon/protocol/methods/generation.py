@@ -36,13 +36,8 @@ class UnloadParams(Struct, frozen=True, forbid_unknown_fields=True):
 def add(table: Table, generation: Generation, jobs: Jobs) -> None:
     @table.method("generate", GenerateRequest)
     async def generate(request: GenerateRequest) -> object:
-        priority = _priority(request.priority)
-        if request.job_id is not None and not _JOB_ID.fullmatch(request.job_id):
-            raise LofiError(
-                "INVALID_PARAMS", "A job_id has 1 to 64 letters, digits, or any of _ . : -", field="job_id",
-                got=request.job_id[:80],
-            )  # fmt: skip
-        accepted = await generation.generate(request, priority, request.job_id, bool(request.auto_play))
+        priority, job_id = as_priority(request.priority), as_job_id(request.job_id)
+        accepted = await generation.generate(request, priority, job_id, bool(request.auto_play))
         job = accepted.job
         return {
             "job_id": job.id,
@@ -87,7 +82,18 @@ def _queue(jobs: Jobs) -> dict[str, object]:
     return {"current": current, "pending": pending}
 
 
-def _priority(name: str | None) -> Priority:
+def as_job_id(job_id: str | None) -> str | None:
+    """Raises INVALID_PARAMS."""
+    if job_id is not None and not _JOB_ID.fullmatch(job_id):
+        raise LofiError(
+            "INVALID_PARAMS", "A job_id has 1 to 64 letters, digits, or any of _ . : -", field="job_id",
+            got=job_id[:80],
+        )  # fmt: skip
+    return job_id
+
+
+def as_priority(name: str | None) -> Priority:
+    """Raises INVALID_PARAMS."""
     levels = get_args(Priority)
     if name is None:
         return "normal"

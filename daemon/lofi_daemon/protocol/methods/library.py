@@ -27,6 +27,11 @@ class DeleteParams(Struct, frozen=True, forbid_unknown_fields=True):
     track_ids: Annotated[tuple[str, ...], Meta(max_length=MAX_DELETED)] | None = None
 
 
+class LineageParams(Struct, frozen=True, forbid_unknown_fields=True):
+    track_id: str | None = None
+    latent_id: str | None = None
+
+
 class ListParams(Struct, frozen=True, forbid_unknown_fields=True):
     query: str | None = None
     sort: str = "newest"
@@ -63,6 +68,13 @@ def add(table: Table, library: Library) -> None:
     @table.method("cache_get", TrackParams)
     async def cache_get(params: TrackParams) -> object:
         return await library.get(params.track_id)
+
+    @table.method("lineage", LineageParams)
+    async def lineage(params: LineageParams) -> object:
+        if (params.track_id is None) == (params.latent_id is None):
+            raise LofiError("INVALID_PARAMS", "Give either track_id or latent_id.", field="track_id")
+        name, nodes = await library.lineage(params.track_id, params.latent_id or "")
+        return {"id": name, "nodes": nodes}
 
     @table.method("cache_delete", DeleteParams)
     async def cache_delete(params: DeleteParams) -> object:
