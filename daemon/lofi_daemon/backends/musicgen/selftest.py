@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
