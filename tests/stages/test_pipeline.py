@@ -25,9 +25,10 @@ EVERYTHING = {
     "inference_steps": 30, "guidance_scale": 7.5, "scheduler": "heun", "shift": 2.0, "guidance": "apg",
     "cfg_interval": [0.0, 0.9], "temperature": 0.9, "top_k": 40, "top_p": 0.95, "init_latent_id": "abcdef",
     "t_start": 0.5, "resume_sample_index": 1, "checkpoint_step": 4, "src_latent_id": "abcdee", "src_stage": 0,
-    "src_audio_id": "abcded", "reference_audio_id": "abcdec", "cover_strength": 0.7, "cover_noise_strength": 0.1,
-    "repaint_start": 3.5, "repaint_end": 9.0, "repaint_strength": 0.6, "track_name": "drums",
-    "track_classes": ["drums", "bass"], "lora": [{"path": "/a b/c.safetensors", "scale": 0.8}], "preview": True,
+    "src_audio_id": "abcded", "overlap_sec": 2, "reference_audio_id": "abcdec", "cover_strength": 0.7,
+    "cover_noise_strength": 0.1, "repaint_start": 3.5, "repaint_end": 9.0, "repaint_strength": 0.6,
+    "track_name": "drums", "track_classes": ["drums", "bass"],
+    "lora": [{"path": "/a b/c.safetensors", "scale": 0.8}], "preview": True,
 }  # fmt: skip
 
 

@@ -54,6 +54,7 @@ _PURPOSES: Mapping[str, str] = {
     "src_latent_id": "Source: a latent. Goes before src_stage and src_audio_id.",
     "src_stage": "Source: what an earlier stage made, by its number from 0. Goes before src_audio_id.",
     "src_audio_id": "Source: a track.",
+    "overlap_sec": "Seconds of its source that a continuation begins with.",
     "reference_audio_id": "Track whose melody or sound is followed.",
     "cover_strength": "How closely a cover follows its source.",
     "cover_noise_strength": "How much of the source's own sound is kept in the noise.",
