@@ -17,8 +17,8 @@ HELP = (ROOT / "doc/lofi.txt").read_text(encoding="utf-8")
 
 # They are written in a pipeline's text, not typed as a command.
 NOT_TYPED = {
-    "stage_type", "cfg_interval", "src_latent_id", "src_stage", "src_audio_id", "cover_strength", "preview",
-    "cover_noise_strength", "repaint_start", "repaint_end", "repaint_strength", "track_name", "track_classes", "lora",
+    "cfg_interval", "src_latent_id", "src_stage", "cover_strength", "cover_noise_strength", "repaint_start",
+    "repaint_end", "repaint_strength", "track_name", "track_classes", "lora", "preview",
 }  # fmt: skip
 
 
