@@ -180,7 +180,7 @@ def quality(folder: Path, device: str) -> dict[str, Any]:
     import torch
 
     from lofi_daemon.backends.base import Equipment
-    from lofi_daemon.backends.musicgen.engine import threads
+    from lofi_daemon.backends.care import threads
     from lofi_daemon.backends.musicgen.loaded import Loaded
     from lofi_daemon.backends.musicgen.native import build
     from lofi_daemon.backends.musicgen.torch_decoder import quantise

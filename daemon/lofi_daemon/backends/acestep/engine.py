@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 
 import diffusers
 import numpy as np
-import torch
 import transformers
 from torch import Tensor
 
@@ -22,8 +21,9 @@ from acestep_core.stored import pack, pack_latent
 
 from ...errors import LofiError
 from ...model import NoticeLevel, StageParams
+from .. import care
 from ..base import Equipment, LatentMade, Origin, RenderContext, Rendering
-from . import memory, plan, sound, sources, start, telling, trouble, words
+from . import plan, sound, sources, start, telling, trouble, words
 from .parts import Parts
 from .progress import DECODING_COST, Progress, Velocities
 from .sound import Splice
@@ -35,6 +35,8 @@ Notice = Callable[[NoticeLevel, str], None]
 
 REMEMBERED = 8
 """Prompts whose encoding is kept: variations of one need no text encoder."""
+
+_RELIEF = "close other programs, or ask for a shorter track or fewer at once (duration_sec, batch_size)"
 
 
 def make_engine() -> AceStepEngine:
@@ -61,44 +63,17 @@ class AceStepEngine:
         The first is heard as it is decoded. Raises MODEL_* errors, INVALID_PARAMS for words beyond what the model
         reads, LATENT_MISMATCH, and what ``context`` raises; the engine can go on after all of them.
         """
-        torch.set_num_threads(threads())
-        device = context.equipment.device
         try:
-            if device != "cpu":
-                try:
-                    return self._render(params, context, device)
-                except (RuntimeError, AssertionError) as error:  # torch asserts that it was built for the GPU
-                    reason = trouble.first_line(error)
-                self._leave_gpu(context, reason)
-            return self._render(params, context, "cpu")
+            return care.render("ACE-Step", context, partial(self._render, params, context), self.unload, _RELIEF)
         except AceStepError as error:
             raise trouble.named(error) from error
-        except MemoryError as error:
-            self.unload()
-            raise trouble.no_memory() from error
-        except RuntimeError as error:
-            if trouble.is_memory(error):
-                self.unload()
-                raise trouble.no_memory() from error
-            raise
 
     def unload(self) -> bool:
         """Free the model's memory; whether there was one."""
         had, self._parts = self._parts is not None, None
         self._encoded.clear()
-        memory.give_back()
+        care.give_back()
         return had
-
-    def _leave_gpu(self, context: RenderContext, reason: str) -> None:
-        """For the CPU. What was heard already stays true only of the same samples, so a stream that has begun is not
-        gone on with."""
-        self.unload()
-        if context.heard:
-            raise LofiError(
-                "MODEL_INFERENCE_FAILED",
-                f"The GPU failed in the middle of the track ({reason}); try again, or set device=cpu.",
-            )
-        context.notice("warn", f"The GPU failed ({reason}); ACE-Step goes on with the CPU, which is slower.")
 
     def _render(self, params: StageParams, context: RenderContext, device: str) -> list[Rendering]:
         named = context.latent(params.init_latent_id) if params.init_latent_id else None  # may fail: before the load
@@ -235,16 +210,6 @@ class AceStepEngine:
         if cost is not None:
             self._decoding_costs[self.device] = cost
         return made
-
-
-def threads() -> int:
-    """As the settings say (the front puts them into the environment), else the cores that this process may use."""
-    told = os.environ.get("OMP_NUM_THREADS", "")
-    if told.isdigit() and int(told):
-        return int(told)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _solver(params: StageParams) -> str:

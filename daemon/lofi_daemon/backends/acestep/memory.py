@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import gc
 import json
 import os
 import sys
@@ -60,13 +58,3 @@ def _elements(path: Path, wanted: Callable[[str], bool]) -> int:
         )
     except (OSError, ValueError, KeyError, TypeError, MemoryError, OverflowError):
         return 0  # loading it will say what is wrong
-
-
-def give_back() -> None:
-    """Return to the system what was freed."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).malloc_trim(0)

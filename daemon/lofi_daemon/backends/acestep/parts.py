@@ -23,6 +23,7 @@ from acestep_core.v15.text import TextEncoder
 from ...config import APP
 from ...errors import LofiError
 from ...model import Lora, NoticeLevel
+from .. import care
 from . import memory
 
 SPARE = 2 << 30
@@ -114,7 +115,7 @@ class Parts:
             if self._available(self.device) >= self._sizes[name] + SPARE:
                 return
             if self._held.pop(other, None) is not None:
-                memory.give_back()
+                care.give_back()
 
     def _measured(self) -> dict[str, int]:
         """Bytes of each part in our precision."""

@@ -20,22 +20,3 @@ def named(error: AceStepError) -> LofiError:
     if isinstance(error, ResumeError):
         return LofiError("LATENT_MISMATCH", str(error), field="init_latent_id")
     return LofiError("INVALID_PARAMS", str(error))
-
-
-def is_memory(error: RuntimeError) -> bool:
-    """Whether torch means that there was not enough memory; it has no error of its own for that on the CPU."""
-    return "not enough memory" in str(error) or "can't allocate memory" in str(error)
-
-
-def no_memory() -> LofiError:
-    """What a user can do about it."""
-    return LofiError(
-        "MODEL_INFERENCE_FAILED",
-        "There is not enough memory for ACE-Step; close other programs, or ask for a shorter track or fewer at once "
-        "(duration_sec, batch_size).",
-    )
-
-
-def first_line(error: Exception) -> str:
-    """For a sentence."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

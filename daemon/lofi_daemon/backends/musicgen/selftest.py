@@ -17,10 +17,11 @@ from ...errors import LofiError
 from ...health.finding import Finding
 from ...model import StageParams
 from ..base import Equipment
+from ..care import threads
 from ..trial import Trial, judge
 from .codec import Codec
 from .encoder import encode
-from .engine import MusicGenEngine, threads
+from .engine import MusicGenEngine
 from .loaded import Loaded
 from .native.build import folder
 from .torch_decoder import TorchDecoder, TorchWeights
