@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from lofi_daemon.backends.base import Origin
 from lofi_daemon.errors import LofiError
 
 RATE, HOP, FRAME_RATE = 6400, 640, 10
@@ -92,7 +93,7 @@ def render(lab, mono, built, monkeypatch):
     def run(path, seconds=8.0, tiny=mono, overlap_sec=2, stride_sec=18, **more):
         context = lab.Context(tiny.folder)
         context.equipment = lab.Equipment("tiny", (str(tiny.folder),), "float32", "cpu", {"stride_sec": stride_sec})
-        context.source = {SOURCE: path}.__getitem__
+        context.starts_from = Origin(audio=path)
         run.asked = []
         going_on = {"stage_type": "continue", "src_audio_id": SOURCE, "overlap_sec": overlap_sec}
         rendered = made.render(lab.params(seconds, **going_on, **more), context)

@@ -150,6 +150,21 @@ def test_a_track_goes_on_from_another_and_says_so(daemon):
     assert (error["code"], error["field"]) == ("INVALID_TRACK_ID", "src_audio_id")
 
 
+def test_a_stage_of_a_pipeline_goes_on_from_what_another_backend_made(daemon):
+    shared = {"prompt": "rain", "seed": 39, "duration_sec": 6}
+    stages = [{"backend": "synth", "preview": True}, {"backend": "musicgen", "stage_type": "continue", "src_stage": 0}]
+    run = daemon.result("pipeline_run", {"shared": shared, "stages": stages})
+    (track,) = finished(daemon, run)["tracks"]
+    ends = [m["params"] for m in daemon.notifications("stage_complete") if m["params"]["job_id"] == run["job_id"]]
+    (source,) = ends[0]["tracks"]
+    assert (source["backend"], track["backend"], track["parent_ids"]) == ("synth", "musicgen", [source["id"]])
+    assert track["params"]["src_audio_id"] == source["id"]
+    wish = shared | {"backend": "musicgen", "stage_type": "continue", "src_audio_id": source["id"]}
+    assert daemon.result("generate", wish)["status"] == "cached", "from the library it is the same track"
+    refused = daemon.error("generate", wish | {"src_latent_id": "abcdef"})
+    assert refused["data"]["field"] == "src_latent_id" and "not from a latent" in refused["message"]
+
+
 def test_what_continues_the_track_that_plays_waits_for_its_end(daemon):
     first = generate(daemon, 8, seed=37, auto_play=True)
     daemon.wait(lambda m: m.get("method") == "playback_started" and m["params"]["track_id"] == first["track_id"], LONG)

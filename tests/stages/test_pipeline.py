@@ -102,6 +102,12 @@ def test_what_is_shared_serves_the_stages_that_have_a_use_for_it():
     assert refused(ACE | {"temperature": 0.5}, shared) == ("INVALID_PARAMS", "temperature")
 
 
+def test_an_overlap_is_shared_by_those_that_go_on():
+    shared = {"prompt": "x", "backend": "musicgen", "overlap_sec": 3}
+    assert params({}, shared).overlap_sec is None
+    assert params({"stage_type": "continue", "src_stage": 0}, shared).overlap_sec == 3
+
+
 def test_only_a_stage_with_a_source_may_have_no_words():
     assert refused(ACE | {"prompt": ""}, {"prompt": "x"}) == ("INVALID_PROMPT", "prompt")
     assert refused(REFINE) == ("INVALID_PROMPT", "prompt"), "left open is not empty"

@@ -86,6 +86,7 @@ def test_keyscale_and_time_signature_get_their_one_form():
         ({"stage_type": "continue", "backend": "musicgen"}, "INVALID_PARAMS", "src_audio_id"),
         ({"src_audio_id": "abcdef", "backend": "musicgen"}, "INVALID_PARAMS", "src_audio_id"),
         ({"overlap_sec": 2, "backend": "musicgen"}, "INVALID_PARAMS", "overlap_sec"),
+        (GOING_ON | {"src_latent_id": "abcdef"}, "INVALID_PARAMS", "src_latent_id"),
         (GOING_ON | {"overlap_sec": 5}, "INVALID_PARAMS", "overlap_sec"),
         (GOING_ON | {"overlap_sec": 0}, "INVALID_PARAMS", "overlap_sec"),
         (GOING_ON | {"model": "melody", "reference_audio_id": "abcdef"}, "INVALID_PARAMS", "reference_audio_id"),

@@ -24,7 +24,7 @@ from transformers import (
     T5Config,
 )
 
-from lofi_daemon.backends.base import Equipment
+from lofi_daemon.backends.base import Equipment, Origin
 from lofi_daemon.backends.musicgen.checkpoint import Checkpoint, open_checkpoint
 from lofi_daemon.backends.musicgen.crew import Cores
 from lofi_daemon.backends.musicgen.decoder import Embeddings, Layers, Text
@@ -213,6 +213,7 @@ class Context:
         self.parts: list[Any] = []
         self.steps: list[tuple[int, int]] = []
         self.notices: list[str] = []
+        self.starts_from: Origin | None = None
         self.stop_at = 0
         self.stop: BaseException = KeyboardInterrupt()
 
@@ -224,6 +225,9 @@ class Context:
         self.steps.append((done, total))
         if len(self.steps) == self.stop_at:
             raise self.stop
+
+    def origin(self) -> Origin | None:
+        return self.starts_from
 
     def notice(self, level: str, message: str) -> None:
         self.notices.append(message)

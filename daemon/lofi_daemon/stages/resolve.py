@@ -29,7 +29,7 @@ ALWAYS = frozenset({"stage_type", "backend", "prompt", "duration_sec", "seed", "
 SOURCED = ("refine", "cover", "repaint", "extract", "lego", "complete", "continue")
 """Stages that work from a source; it says enough where they have no words. The others start from noise."""
 
-SOURCES = ("src_latent_id", "src_stage", "src_audio_id")
+SOURCES: Mapping[str, str] = {"src_latent_id": "a latent", "src_stage": "an earlier stage", "src_audio_id": "a track"}
 """The first that is named counts."""
 
 _WORDS = frozenset({"prompt", "lyrics"})
@@ -148,11 +148,20 @@ def taken(name: str, info: BackendInfo) -> bool:
 
 
 def _useful(name: str, info: BackendInfo, stage_type: str) -> bool:
+    if name == "overlap_sec":
+        return taken(name, info) and stage_type == "continue"
     return taken(name, info) and (stage_type in SOURCED or name not in SOURCES)
 
 
 def _check_sources(given: Mapping[str, Any], stage_type: str, stage_index: int, info: BackendInfo) -> None:
-    named = [name for name in SOURCES if name in given and taken(name, info)]
+    usable = [name for name in SOURCES if taken(name, info)]
+    if usable and "src_latent_id" in given and "src_latent_id" not in usable:
+        raise LofiError(
+            "INVALID_PARAMS", f"{info.name} works from sound, not from a latent; name a track (src_audio_id) or an "
+            "earlier stage (src_stage).",
+            field="src_latent_id", expected=usable, got=given["src_latent_id"],
+        )  # fmt: skip
+    named = [name for name in usable if name in given]
     if named and stage_type not in SOURCED:
         types = [name for name in info.stage_types if name in SOURCED]
         raise LofiError(
@@ -162,9 +171,9 @@ def _check_sources(given: Mapping[str, Any], stage_type: str, stage_index: int, 
         )  # fmt: skip
     if stage_type in SOURCED and not named and not (stage_type == "refine" and "init_latent_id" in given):
         raise LofiError(
-            "INVALID_PARAMS", f"A stage “{stage_type}” works from a source; name a latent (src_latent_id), an earlier "
-            "stage (src_stage) or a track (src_audio_id).",
-            field="src_audio_id", expected=list(SOURCES), got=None,
+            "INVALID_PARAMS", f"A stage “{stage_type}” works from a source; name "
+            f"{' or '.join(f'{SOURCES[name]} ({name})' for name in usable)}.",
+            field="src_audio_id", expected=usable, got=None,
         )  # fmt: skip
     if "src_stage" in named and not 0 <= given["src_stage"] < stage_index:
         earlier = f"a number from 0 to {stage_index - 1}" if stage_index else "none, as no stage comes before this one"

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import gc
 import math
 import os
 from collections.abc import Callable
 from collections.abc import Generator as Steps
 from contextlib import closing
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from ...errors import LofiError
 from ...model import StageParams
+from .. import care
 from ..base import Equipment, RenderContext, Rendering
 from .continuation import read_end
 from .decoding import Decoding
@@ -28,6 +28,8 @@ from .tokens import generate_codes
 from .windows import STRIDE_SEC, Window, prompt_frames, windows
 
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # it warns of how the checkpoints were published
+
+_RELIEF = "close other programs, ask for fewer tracks at once (batch_size), or take model=small"
 
 
 def make_engine() -> MusicGenEngine:
@@ -49,48 +51,18 @@ class MusicGenEngine:
         Streams the first as it comes. Raises MODEL_* errors and what ``context`` raises; the engine can go on after
         all of them.
         """
-        torch.set_num_threads(threads())
-        device = context.equipment.device
-        try:
-            if device != "cpu":
-                try:
-                    return self._render(params, context, device)
-                except (RuntimeError, AssertionError) as error:  # torch asserts that it was built for the GPU
-                    reason = _first_line(error)
-                self._leave_gpu(context, reason)
-            return self._render(params, context, "cpu")
-        except MemoryError as error:
-            self.unload()
-            raise _no_memory() from error
-        except RuntimeError as error:
-            if "not enough memory" in str(error) or "can't allocate memory" in str(error):
-                self.unload()
-                raise _no_memory() from error
-            raise
+        return care.render("MusicGen", context, partial(self._render, params, context), self.unload, _RELIEF)
 
     def unload(self) -> bool:
         """Free the model's memory; whether there was one."""
         had, self._loaded = self._loaded is not None, None
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        care.give_back()
         return had
-
-    def _leave_gpu(self, context: RenderContext, reason: str) -> None:
-        """For the CPU, where there is no GPU to fail. What was heard already stays true only of the same samples, so a
-        stream that has begun is not gone on with."""
-        self.unload()
-        if context.heard:
-            raise LofiError(
-                "MODEL_INFERENCE_FAILED",
-                f"The GPU failed in the middle of the track ({reason}); try again, or set device=cpu.",
-            )
-        context.notice("warn", f"The GPU failed ({reason}); MusicGen goes on with the CPU, which is slower.")
 
     @torch.no_grad()
     def _render(self, params: StageParams, context: RenderContext, device: str) -> list[Rendering]:
-        source = params.reference_audio_id
-        tune = read_tune(context.source(source), params.duration_sec) if source else None  # may fail: before the load
+        reference, origin = params.reference_audio_id, context.origin()  # may fail: before the load
+        tune = read_tune(context.source(reference), params.duration_sec) if reference else None
         loaded = self._load(context.equipment, context, device)
         self.device = loaded.device.type
         batch = params.batch_size
@@ -100,9 +72,9 @@ class MusicGenEngine:
         frames = max(1, math.ceil(params.duration_sec * frame_rate - 1e-6))
         stride = context.equipment.options.get("stride_sec", STRIDE_SEC)
         end, there, overlap = None, 0, (params.overlap_sec or 0) * frame_rate
-        if params.src_audio_id:
+        if origin and origin.audio:
             wished = max(overlap, prompt_frames(frame_rate, stride))
-            end = read_end(context.source(params.src_audio_id), loaded.codec, wished, overlap)
+            end = read_end(origin.audio, loaded.codec, wished, overlap)
             there = len(end) // loaded.codec.hop
         plan = list(windows(frames - overlap, frame_rate, stride, there))
         total = sum(window.new + longest for window in plan) + (overlap > 0)
@@ -188,18 +160,8 @@ class MusicGenEngine:
     def _load(self, equipment: Equipment, context: RenderContext, device: str) -> Loaded:
         if self._loaded is None or not self._loaded.fits(equipment, device):
             self.unload()
-            self._loaded = Loaded(equipment, device, context.notice, native_folder(), threads())
+            self._loaded = Loaded(equipment, device, context.notice, native_folder(), care.threads())
         return self._loaded
-
-
-def threads() -> int:
-    """As the settings say (the front puts them into the environment), else the cores that this process may use."""
-    told = os.environ.get("OMP_NUM_THREADS", "")
-    if told.isdigit() and int(told):
-        return int(told)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _sampling(params: StageParams, usual: Sampling) -> Sampling:
@@ -211,15 +173,3 @@ def _sampling(params: StageParams, usual: Sampling) -> Sampling:
         top_k=usual.top_k if params.top_k is None else params.top_k,
         top_p=usual.top_p if params.top_p is None else params.top_p,
     )
-
-
-def _no_memory() -> LofiError:
-    return LofiError(
-        "MODEL_INFERENCE_FAILED",
-        "There is not enough memory for MusicGen; close other programs, ask for fewer tracks at once (batch_size), or "
-        "take model=small.",
-    )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

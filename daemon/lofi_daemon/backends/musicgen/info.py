@@ -41,34 +41,24 @@ def _installed(settings: Settings) -> str | None:
 
 
 def _check(params: StageParams) -> None:
+    if params.stage_type != "continue" and params.overlap_sec is not None:
+        raise LofiError(
+            "INVALID_PARAMS", "overlap_sec is for stage_type=continue, which goes on from a track; add that, too.",
+            field="overlap_sec", got=params.overlap_sec,
+        )  # fmt: skip
+    if params.reference_audio_id is None:
+        return
     if params.stage_type == "continue":
-        _check_continuation(params)
-    else:
-        for field in ("src_audio_id", "overlap_sec"):
-            if getattr(params, field) is not None:
-                raise LofiError(
-                    "INVALID_PARAMS", f"{field} is for stage_type=continue, which goes on from a track; add that, too.",
-                    field=field,
-                )  # fmt: skip
-    if params.reference_audio_id is not None and params.model not in _MELODY_MODELS:
+        raise LofiError(
+            "INVALID_PARAMS", "MusicGen goes on from a track or follows a melody, not both; leave one of the two out.",
+            field="reference_audio_id", got=params.reference_audio_id,
+        )  # fmt: skip
+    if params.model not in _MELODY_MODELS:
         raise LofiError(
             "INVALID_PARAMS",
             f"MusicGen {params.model} follows no melody; take model={', '.join(_MELODY_MODELS[:-1])} or "
             f"{_MELODY_MODELS[-1]}.",
             field="reference_audio_id", expected=list(_MELODY_MODELS), got=params.model,
-        )  # fmt: skip
-
-
-def _check_continuation(params: StageParams) -> None:
-    if params.src_audio_id is None:
-        raise LofiError(
-            "INVALID_PARAMS", "stage_type=continue goes on from a track of the library; name it: src_audio_id=ID.",
-            field="src_audio_id", expected="a track id", got=None,
-        )  # fmt: skip
-    if params.reference_audio_id is not None:
-        raise LofiError(
-            "INVALID_PARAMS", "MusicGen goes on from a track or follows a melody, not both; leave one of the two out.",
-            field="reference_audio_id", got=params.reference_audio_id,
         )  # fmt: skip
 
 
