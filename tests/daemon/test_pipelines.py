@@ -147,7 +147,7 @@ def test_a_worker_that_dies_in_a_later_stage_costs_only_that_stage(daemon, did):
 
 
 def test_cancelled_in_a_later_stage_what_came_before_is_kept(daemon):
-    stages = [{"prompt": "one"}, REFINE | {"src_stage": 0, "prompt": "slow"}]
+    stages = [{"prompt": "one"}, REFINE | {"src_stage": 0, "prompt": "hold"}]
     reply = daemon.result("pipeline_run", {"stages": stages, "shared": LATENT})
     daemon.wait(lambda m: m.get("method") == "stage_complete" and m["params"]["job_id"] == reply["job_id"])
     daemon.result("cancel", {"job_id": reply["job_id"]})
@@ -158,12 +158,12 @@ def test_cancelled_in_a_later_stage_what_came_before_is_kept(daemon):
 
 
 def test_progress_counts_all_stages_and_never_falls(daemon):
-    reply, *_ = run(daemon, {"prompt": "slow"}, REFINE | {"src_stage": 0, "prompt": "slow"}, shared=LATENT)
+    reply, *_ = run(daemon, {"prompt": "steps"}, REFINE | {"src_stage": 0, "prompt": "steps"}, shared=LATENT)
     told = [
         m["params"] for m in daemon.notifications("generation_progress") if m["params"]["job_id"] == reply["job_id"]
     ]
     assert [p["percent"] for p in told] == sorted(p["percent"] for p in told)
-    assert {p["stages"] for p in told} == {2}
+    assert {p["stages"] for p in told} == {2} and {p["stage_index"] for p in told} == {0, 1}
     assert all(p["percent"] < 51 for p in told if p["stage_index"] == 0)
     assert all(p["percent"] >= 49 for p in told if p["stage_index"] == 1)
 

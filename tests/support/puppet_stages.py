@@ -3,7 +3,8 @@ settings, KEY=VALUE.
 
 The puppet keeps a latent of its seed's noise, or of what it starts from plus one; heard, its audio is their mean.
 "fail": the stage fails · "die TIMES": leaves an automatic checkpoint and dies, so many times (``LOFI_PUPPET_DEATHS``
-counts in a file) · "slow": a hundred steps of 10 ms. What each stage did goes into the file ``LOFI_PUPPET_LOG``.
+counts in a file) · "steps": a hundred of them · "hold": stands still until it is cancelled. What each stage did goes
+into the file ``LOFI_PUPPET_LOG``.
 """
 
 import json
@@ -48,9 +49,12 @@ class Engine:
                "decoded": context.wants_audio, "again": context.left_off is not None}  # fmt: skip
         with Path(os.environ["LOFI_PUPPET_LOG"]).open("a") as log:
             log.write(json.dumps(did) + "\n")
-        for step in range(100 if word == "slow" else 2):
-            context.step(step, 100 if word == "slow" else 2)
-            time.sleep(0.01 if word == "slow" else 0)
+        steps = 100 if word == "steps" else 2
+        for step in range(steps):
+            context.step(step, steps)
+        while word == "hold":
+            context.step(1, 2)
+            time.sleep(0.01)
         if word == "fail":
             raise LofiError("MODEL_INFERENCE_FAILED", "The puppet was told to fail.")
         if word == "die":
