@@ -1,4 +1,5 @@
-"""Whether a neural backend can make music now: its engine, its Python packages, its weights, in this order.
+"""Whether a neural backend can make music now: its engine, its Python packages, its weights, in this order; and which
+weights.
 
 A backend becomes part of the program with its line in ``registry.ENGINE_MODULES``; nothing else changes here.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 
 from ..config import Settings
+from ..errors import LofiError
 from ..models import catalogue, store
 from .base import Availability, BackendInfo
 
@@ -39,6 +41,27 @@ def judge(info: BackendInfo, has_engine: bool, packages: bool, settings: Setting
         "not_installed",
         f"The weights of {info.name} are not here; :LofiBackends (or lofi download {info.type}) fetches them.",
     )
+
+
+def first_model(backend: str, settings: Settings) -> str:
+    """The first whose weights are here, else the first there is."""
+    root, known = store.root_of(backend, settings), catalogue.CATALOGUE[backend]
+    here = (weights.model for weights in known if store.look(weights, root).status == "ready")
+    return next(here, known[0].model)
+
+
+def installed(backend: str, model: str | None, settings: Settings) -> store.Found:
+    """Where those of ``model`` are. Raises MODEL_NOT_FOUND."""
+    wanted = catalogue.find(backend, model)
+    found = store.look(wanted, store.root_of(backend, settings))
+    if found.status != "ready":
+        raise LofiError(
+            "MODEL_NOT_FOUND",
+            f"The weights of {wanted.title} are not here; get them: lofi download {backend} {wanted.model}, or "
+            ":LofiBackends in the editor.",
+            field="model", got=wanted.model,
+        )  # fmt: skip
+    return found
 
 
 def has_packages(info: BackendInfo) -> bool:

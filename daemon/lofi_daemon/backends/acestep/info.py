@@ -8,9 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from ...config import Settings
-from ...errors import LofiError
 from ...model import StageParams
-from ...models import catalogue, store
+from ...models import catalogue
 from .. import device, ready
 from ..base import BackendInfo, Equipment
 from . import checks, precision, resuming, settling
@@ -64,26 +63,11 @@ V1 = BackendInfo(
 _MODELS = tuple(weights.model for weights in catalogue.CATALOGUE["ace_step_15"])
 
 
-def _installed(settings: Settings) -> str | None:
-    """The first model that is here."""
-    root = store.root_of("ace_step_15", settings)
-    here = (w.model for w in catalogue.CATALOGUE["ace_step_15"] if store.look(w, root).status == "ready")
-    return next(here, None)
-
-
 def _equip(settings: Settings, params: StageParams) -> Equipment:
-    weights = catalogue.find("ace_step_15", params.model)
-    found = store.look(weights, store.root_of("ace_step_15", settings))
-    if found.status != "ready":
-        raise LofiError(
-            "MODEL_NOT_FOUND",
-            f"The weights of {weights.title} are not here; get them: lofi download ace_step_15 {weights.model}, or "
-            ":LofiBackends in the editor.",
-            field="model", got=weights.model,
-        )  # fmt: skip
+    found = ready.installed("ace_step_15", params.model, settings)
     where = device.choose(settings)
     how = precision.choose(settings.ace_step_precision, where)
-    version = f"acestep-v15-{weights.model}@{found.stamp}/{how}/{SCHEMA}"
+    version = f"acestep-v15-{params.model}@{found.stamp}/{how}/{SCHEMA}"
     if params.lora:
         version += f"/lora-{_fingerprint(tuple(checks.adapter_file(adapter) for adapter in params.lora))}"
     return Equipment(version, tuple(map(str, found.folders)), how, where)
@@ -110,7 +94,7 @@ V15 = BackendInfo(
     takes=_DIFFUSION | _STAGES_15,
     schedulers=("euler", "heun", "pingpong", "sde"),
     time_signatures=("4/4", "3/4", "2/4", "6/8"),
-    defaults=lambda settings, asked: settling.defaults(asked, _installed(settings) or _MODELS[0]),
+    defaults=lambda settings, asked: settling.defaults(asked, ready.first_model("ace_step_15", settings)),
     check=checks.check,
     settle=settling.settle,
     fits=checks.fits,

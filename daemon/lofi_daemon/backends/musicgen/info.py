@@ -8,7 +8,7 @@ from functools import partial
 from ...config import Settings
 from ...errors import LofiError
 from ...model import StageParams
-from ...models import catalogue, store
+from ...models import catalogue
 from .. import device, ready
 from ..base import BackendInfo, Equipment
 from .precision import choose
@@ -25,19 +25,12 @@ _TAKES = "model batch_size temperature top_k top_p guidance_scale reference_audi
 def _defaults(settings: Settings, asked: Mapping[str, object]) -> Mapping[str, object]:
     """Sampling as all published checkpoints' generation_config.json (and transformers, where it is silent) have it."""
     return {
-        "model": _installed(settings) or _MODELS[0],
+        "model": ready.first_model("musicgen", settings),
         "guidance_scale": 3.0,
         "temperature": 1.0,
         "top_k": 50,
         "top_p": 1.0,
     }
-
-
-def _installed(settings: Settings) -> str | None:
-    """The first model that is here."""
-    root = store.root_of("musicgen", settings)
-    here = (weights.model for weights in catalogue.CATALOGUE["musicgen"] if store.look(weights, root).status == "ready")
-    return next(here, None)
 
 
 def _check(params: StageParams) -> None:
@@ -63,18 +56,10 @@ def _check(params: StageParams) -> None:
 
 
 def _equip(settings: Settings, params: StageParams) -> Equipment:
-    weights = catalogue.find("musicgen", params.model)
-    found = store.look(weights, store.root_of("musicgen", settings))
-    if found.status != "ready":
-        raise LofiError(
-            "MODEL_NOT_FOUND",
-            f"The weights of {weights.title} are not here; get them: lofi download musicgen {weights.model}, or "
-            ":LofiBackends in the editor.",
-            field="model", got=weights.model,
-        )  # fmt: skip
+    found = ready.installed("musicgen", params.model, settings)
     where = device.choose(settings)
     precision = choose(settings.musicgen_precision, where)
-    version = f"musicgen-{weights.model}@{(found.commit or 'local')[:12]}/{precision}/{SCHEMA}"
+    version = f"musicgen-{params.model}@{(found.commit or 'local')[:12]}/{precision}/{SCHEMA}"
     stride = settings.musicgen_stride_sec
     if stride != STRIDE_SEC and (params.duration_sec > WINDOW_SEC or params.stage_type == "continue"):
         version += f"/stride {stride}"
