@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 from support.editor import PUPPET, RECORD_EVENTS, FakeDaemon
 from support.neovim import ROOT, Neovim
-from support.sound_card import SoundCard
+from support.sound_card import SoundCard, listening
 
 OpenEditor = Callable[..., Neovim]
 
@@ -61,16 +60,5 @@ def fake(tmp_path: Path) -> Callable[..., FakeDaemon]:
 @pytest.fixture
 def card(tmp_path: Path) -> Iterator[SoundCard]:
     """A card that takes whatever comes."""
-    card = SoundCard(tmp_path)
-    gone = threading.Event()
-
-    def listen() -> None:
-        while not gone.wait(0.005):
-            card.drain()
-
-    listener = threading.Thread(target=listen)
-    listener.start()
-    yield card
-    gone.set()
-    listener.join()
-    card.close()
+    with listening(tmp_path) as card:
+        yield card

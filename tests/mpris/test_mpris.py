@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 from dbus_fast import DBusError, Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 from support.raw_daemon import PUPPET, RawDaemon
-from support.sound_card import SoundCard
+from support.sound_card import SoundCard, listening
 
 NAME = "org.mpris.MediaPlayer2.lofi"
 PATH = "/org/mpris/MediaPlayer2"
@@ -110,18 +109,8 @@ def on_the_desktop(bus: Any, scene: Callable[[Desktop], Awaitable[None]]) -> Non
 @pytest.fixture
 def card(tmp_path) -> Iterator[SoundCard]:
     """A card that takes whatever comes."""
-    card, gone = SoundCard(tmp_path), threading.Event()
-
-    def listen() -> None:
-        while not gone.wait(0.005):
-            card.drain()
-
-    listener = threading.Thread(target=listen)
-    listener.start()
-    yield card
-    gone.set()
-    listener.join()
-    card.close()
+    with listening(tmp_path) as card:
+        yield card
 
 
 @pytest.fixture

@@ -2,13 +2,12 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.shared_daemon import Runtime, shared_runtime
-from support.sound_card import SoundCard
+from support.sound_card import SoundCard, listening
 
 
 @pytest.fixture
@@ -28,18 +27,8 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime
 @pytest.fixture
 def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SoundCard]:
     """A card that takes whatever comes, at about its own pace."""
-    card, gone = SoundCard(tmp_path), threading.Event()
-    for name, value in card.env.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("PUPPET_OUTPUT", "sounddevice")
-
-    def listen() -> None:
-        while not gone.wait(0.03):
-            card.drain()
-
-    listener = threading.Thread(target=listen)
-    listener.start()
-    yield card
-    gone.set()
-    listener.join()
-    card.close()
+    with listening(tmp_path, 0.03) as card:
+        for name, value in card.env.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("PUPPET_OUTPUT", "sounddevice")
+        yield card

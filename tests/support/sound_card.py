@@ -7,11 +7,13 @@ reads: the test is the card's clock, and what it reads is bit for bit what the p
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import select
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +92,23 @@ class SoundCard(Pipe):
         super().__init__(fifo)
         config.write_text(DEVICE.format(name="card", fifo=fifo, rate=rate) + DEFAULT.format(name="card"))
         self.env = environment(config)
+
+
+@contextlib.contextmanager
+def listening(folder: Path, pause_sec: float = 0.005) -> Iterator[SoundCard]:
+    """A card that takes whatever comes: a page, a pause, a page."""
+    card, gone = SoundCard(folder), threading.Event()
+
+    def listen() -> None:
+        while not gone.wait(pause_sec):
+            card.drain()
+
+    listener = threading.Thread(target=listen)
+    listener.start()
+    yield card
+    gone.set()
+    listener.join()
+    card.close()
 
 
 class SoundCards:
