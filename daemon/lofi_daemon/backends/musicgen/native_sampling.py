@@ -32,7 +32,7 @@ class Sampler:
             *self._shape, vocabulary, sampling.guided, sampling.guidance_scale, sampling.temperature, sampling.top_k
         )  # fmt: skip
         self._noise = torch.empty(items * codebooks, vocabulary)
-        self._parts = self._noise.split(codebooks) if len(generators) > 1 else (self._noise,)
+        self._parts = torch.split(self._noise, codebooks) if len(generators) > 1 else (self._noise,)
         self._scores = torch.empty(vocabulary)
 
     def __call__(self, logits: Tensor) -> Tensor:
