@@ -166,7 +166,7 @@ def test_a_stage_of_a_pipeline_goes_on_from_what_another_backend_made(daemon):
 
 
 def test_what_continues_the_track_that_plays_waits_for_its_end(daemon):
-    first = generate(daemon, 8, seed=37, auto_play=True)
+    first = generate(daemon, 5, seed=37, auto_play=True)
     daemon.wait(lambda m: m.get("method") == "playback_started" and m["params"]["track_id"] == first["track_id"], LONG)
     finished(daemon, first)
     wish = {"stage_type": "continue", "src_audio_id": first["track_id"]}
@@ -182,7 +182,7 @@ def test_the_radio_goes_on_from_the_track_it_made(daemon):
         ends = [m["params"]["tracks"][0] for m in daemon.notifications("generation_complete")]
         return [track for track in ends if track["prompt"] == "radio" and track["backend"] == "musicgen"]
 
-    daemon.result("radio_start", {"prompt": "radio", "backend": "musicgen", "duration_sec": 8})
+    daemon.result("radio_start", {"prompt": "radio", "backend": "musicgen", "duration_sec": 5})
     daemon.wait(lambda m: len(made()) >= 3, LONG)
     first, second, third = made()[:3]
     assert "src_audio_id" not in first["params"]

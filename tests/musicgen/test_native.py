@@ -132,6 +132,25 @@ def test_more_cores_than_the_step_has_use_for_are_no_failure(lab, mono, library)
     layers.close()
 
 
+def test_cores_that_the_sound_has_borrowed_do_not_step(lab, mono, library, monkeypatch):
+    from lofi_daemon.backends.musicgen.crew import Cores
+    from lofi_daemon.backends.musicgen.native_decoder import NativeDecoder, Weights
+
+    step, hands, cores = library.lofi_decoder_step, [], Cores(4)
+    monkeypatch.setattr(library, "lofi_decoder_step", lambda *told: hands.append(told[4]) or step(*told))
+    layers = NativeDecoder(library, Weights(library, mono.checkpoint, "float32"), 1, 64, cores)
+    layers.text(*lab.text_of(mono, 1, guided=False))
+    x = lab.torch.randn(1, 40, 96)
+    with cores.borrowed():
+        layers.forward(x[:, :8], 0)
+        for position in range(8, 24):
+            layers.forward(x[:, position : position + 1], position)
+    assert max(hands) == 3
+    layers.forward(x[:, 24:], 24)
+    assert hands[-1] == 4
+    layers.close()
+
+
 def test_a_prompt_longer_than_the_step_takes_is_a_sentence(lab, mono, library):
     layers = lab.layers(mono, library, 1, 16)
     states = lab.torch.zeros(3, 1, 4, 1025, 24)

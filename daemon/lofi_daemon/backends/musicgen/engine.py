@@ -1,4 +1,4 @@
-"""The worker's door to MusicGen: load when first asked, tokens and sound in turn, tell, stop, unload."""
+"""The worker's door to MusicGen: load when first asked, tokens with the sound beside them, tell, stop, unload."""
 
 from __future__ import annotations
 
