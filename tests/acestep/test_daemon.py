@@ -209,11 +209,11 @@ def test_a_checkpoint_of_another_daemon_goes_on_to_the_same_bits(daemon, first, 
 
 
 WAYS = [
-    *(("turbo", {"scheduler": scheduler}) for scheduler in ("euler", "heun", "pingpong", "sde")),
-    *(("base", {"scheduler": scheduler}) for scheduler in ("heun", "pingpong", "sde")),
+    ("turbo", {"scheduler": "pingpong"}),
+    ("turbo", {"scheduler": "sde"}),
+    ("base", {"scheduler": "heun"}),
     ("base", {"guidance": "adg"}),
     ("base", {"guidance": "cfg", "cfg_interval": [0.3, 0.9]}),
-    ("base", {"guidance": "none"}),
 ]
 
 
@@ -327,10 +327,3 @@ def test_a_job_whose_worker_dies_goes_on_once_to_the_same_music(daemon, home):
     (again,) = made(daemon, "turbo", prompt="die 1", scheduler="pingpong", seed=101)
     assert np.array_equal(latent_of(daemon, again), latent)
     assert not list((home / "library").rglob("checkpoint*")), "what was left on the way is gone"
-
-
-def test_a_second_death_fails_it(daemon, home):
-    (home / "deaths").unlink()
-    error = failed(daemon, "turbo", prompt="die 2", seed=111)
-    assert (error["code"], "killed" in error["message"]) == ("MODEL_INFERENCE_FAILED", True)
-    assert (home / "deaths").read_text() == "0 3 "
