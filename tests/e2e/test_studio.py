@@ -185,6 +185,33 @@ def test_a_failed_stage_says_so_and_the_run_goes_on_from_it(studio):
     wait_for_marks(editor, "done in 3.1 s", "failed")
 
 
+def test_what_waits_says_how_long_and_is_cancelled(studio):
+    queued = REPLY | {"status": "queued", "position": 2}
+    cancelled = {"job_id": "$job", "track_id": TRACK, "at_step": 0, "total_steps": 0}
+    editor, _ = studio(
+        pipeline_run=[{"reply": queued}],
+        cancel=[
+            {"reply": {"cancelled": True, "was_generating": False}},
+            {"notify": ["generation_cancelled", cancelled]},
+        ],
+    )
+    editor.command("write")
+    wait_for_marks(editor, "stage 0  waiting, 2 ahead", "stage 1  waiting, 2 ahead")
+    editor.type("\\x")
+    wait_for_marks(editor, "cancelled", "cancelled")
+    editor.type("\\x")
+    editor.wait(lambda: "it does not run." in editor.last_line())
+
+
+def test_what_is_in_the_library_already_is_said_to_be(studio):
+    complete = {"job_id": "$job", "cached": True, "tracks": [track(1)], "track_id": TRACK, "prompt": "rain"}
+    editor, _ = studio(
+        pipeline_run=[{"reply": REPLY | {"status": "cached"}}, {"notify": ["generation_complete", complete]}]
+    )
+    editor.command("write")
+    wait_for_marks(editor, "stage 0  done, from the library", "stage 1  done, from the library  1:30 000000000000")
+
+
 def test_the_end_of_the_daemon_ends_the_run(studio):
     editor, _ = studio(pipeline_run=[*RUN, {"exit": 3}])
     editor.command("write")
