@@ -67,6 +67,19 @@ def test_after_a_product_comes_all_that_is_given_in_order(fast: Kernels) -> None
     assert snr(out, y + (snake.alpha * y).sin().square() * snake.beta) > 50
 
 
+@pytest.mark.parametrize("twice", [False, True])
+def test_with_amx_onednn_multiplies_and_what_comes_after_is_the_same(
+    fast: Kernels, monkeypatch: pytest.MonkeyPatch, twice: bool
+) -> None:
+    a, w = noise(260, 256).bfloat16(), noise(300, 256, seed=1).bfloat16()
+    w2 = w.flip(0).contiguous() if twice else None
+    gate, made, exact = noise(1, 300, seed=2), torch.ones(260, 300), torch.ones(260, 300)
+    fast.product(a, w, w2=w2, gate=gate, add=exact, keep=exact)
+    monkeypatch.setattr(fast, "_tiles", True)
+    fast.product(a, w, w2=w2, gate=gate, add=made, keep=made)
+    assert 45 < snr(made, exact) < 80  # it gives bfloat16 back
+
+
 def test_a_convolution_is_a_product_of_rows_further_on(fast: Kernels) -> None:
     x, w = noise(50, 6).bfloat16(), noise(8, 6, 7, seed=1).bfloat16()
     made = torch.empty(30, 8)
