@@ -88,7 +88,7 @@ def marks(editor: Neovim) -> list[str]:
       local namespace = vim.api.nvim_get_namespaces()['lofi.studio.marks']
       local texts = {}
       for _, mark in ipairs(vim.api.nvim_buf_get_extmarks(0, namespace, 0, -1, { details = true })) do
-        local line = vim.api.nvim_buf_get_lines(0, mark[2], mark[2] + 1, false)[1]
+        local line = vim.api.nvim_buf_get_lines(0, mark[2], mark[2] + 1, false)[1] or ''
         if line:find('^%[%[stages') then
           table.insert(texts, vim.iter(mark[4].virt_text):map(function(chunk) return chunk[1] end):join(''))
         end
