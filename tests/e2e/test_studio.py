@@ -284,7 +284,13 @@ def test_a_file_is_written_and_run_by_write_and_a_studio_without_one_can_be_save
     path = tmp_path / "night.lofi.toml"
     editor.command(f"write {path}")
     assert path.read_text() == NIGHT + "\n"
+    editor.type(":write /nowhere/night.lofi.toml<CR>")
+    editor.wait(lambda: "Can't open file for writing" in editor.last_line())
+    editor.command(f"saveas {tmp_path}/saved.lofi.toml")
+    assert (tmp_path / "saved.lofi.toml").read_text() == NIGHT + "\n"
     assert not daemon.heard("pipeline_run")
+    editor.command("write")
+    editor.wait(lambda: daemon.heard("pipeline_run"))
     editor.command("LofiStudio night.toml")
     editor.wait(lambda: "ends in .lofi.toml, not night.toml." in editor.last_line())
     editor.command(f"LofiStudio {path}")

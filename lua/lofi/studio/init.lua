@@ -137,12 +137,17 @@ local function watch(studio)
     if args.match:find("lofi://studio", 1, true) then
       vim.bo[studio.buffer].modified = false
       run.start(studio)
-    else -- :w night.lofi.toml
-      local bang = vim.v.cmdbang == 1 and "! " or " "
-      local ok, problem = pcall(vim.cmd, "noautocmd write" .. bang .. vim.fn.fnameescape(args.file))
-      if not ok then
-        words.say((tostring(problem):gsub("^.-:(E%d+:)", "%1")), words.ERROR)
-      end
+      return
+    end
+    local renamed = args.match == vim.api.nvim_buf_get_name(studio.buffer) -- :saveas, else :w {file}
+    if renamed then
+      vim.bo[studio.buffer].buftype = ""
+      watch(studio)
+    end
+    local bang = (renamed or vim.v.cmdbang == 1) and "! " or " "
+    local ok, problem = pcall(vim.cmd, "noautocmd write" .. bang .. vim.fn.fnameescape(args.match))
+    if not ok then
+      words.say((tostring(problem):gsub("^.-:(E%d+:)", "%1")), words.ERROR)
     end
   end)
 end
