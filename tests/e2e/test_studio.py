@@ -212,6 +212,16 @@ def test_what_is_in_the_library_already_is_said_to_be(studio):
     wait_for_marks(editor, "stage 0  done, from the library", "stage 1  done, from the library  1:30 000000000000")
 
 
+def test_a_missing_daemon_is_said_once(open_editor):
+    editor = open_editor(["/nowhere/lofi-daemon"])
+    editor.command("LofiStudio")
+    editor.wait(lambda: "daemon.cmd names /nowhere/lofi-daemon" in editor.last_line())
+    editor.type("yyp<Esc>\\x")
+    editor.wait(lambda: "it does not run." in editor.last_line())
+    assert len(editor.messages()) == 2
+    assert_calm(editor)
+
+
 def test_the_end_of_the_daemon_ends_the_run(studio):
     editor, _ = studio(pipeline_run=[*RUN, {"exit": 3}])
     editor.command("write")

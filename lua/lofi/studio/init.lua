@@ -26,6 +26,7 @@ local FRESH = {
 ---@field run? lofi.studio.Result[] of the latest run, a stage each
 ---@field job? string the latest run, while it goes on
 ---@field checking? boolean the daemon is reading it
+---@field told? boolean it was said that the daemon cannot
 ---@field due? integer how often it was to be read
 ---@field off fun()
 local Studio = {}
