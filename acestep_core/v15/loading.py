@@ -33,10 +33,11 @@ def load_transformer(
 
 
 def load_conditioner(layout: Layout, dtype: torch.dtype = torch.float32, device: torch.device = CPU) -> Conditioner:
-    """The condition encoder, the tokenizer pair and the silence."""
+    """The condition encoder, the tokenizer pair where the model has one, and the silence."""
     made = _conditioner_of_diffusers(layout, dtype) if layout.diffusers else _published_conditioner(layout, dtype)
     for part in (made.encoder, made.tokenizer, made.detokenizer):
-        part.to(device)
+        if part is not None:
+            part.to(device)
     return Conditioner(made.encoder, made.tokenizer, made.detokenizer, made.encoder.silence_latent)
 
 
@@ -50,12 +51,17 @@ def _conditioner_of_diffusers(layout: Layout, dtype: torch.dtype) -> Conditioner
     def config(part: str) -> Mapping[str, Any]:
         return _arguments(weights.read_config(layout.model / part))
 
+    def has(part: str) -> bool:
+        return (layout.model / part / "config.json").is_file()
+
     read = weights.read(layout.model / "condition_encoder")
     if "silence_latent" not in read:
         raise LoadError("The weights of the condition encoder lack silence_latent: download the model again.")
     encoder = assemble.encoder(config("condition_encoder"), layout.xl)
     encoder.register_buffer("silence_latent", torch.empty_like(read["silence_latent"], device="meta"))
     assemble.fill(encoder, read, "condition encoder", dtype)
+    if not (has("audio_tokenizer") and has("audio_token_detokenizer")):
+        return Conditioner(encoder, None, None, encoder.silence_latent)
     tokenizer = assemble.tokenizer(config("audio_tokenizer"))
     assemble.fill(tokenizer, weights.read(layout.model / "audio_tokenizer"), "audio tokenizer", dtype)
     detokenizer = assemble.detokenizer(config("audio_token_detokenizer"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from diffusers import AceStepTransformer1DModel
@@ -20,6 +20,8 @@ from ..errors import ConditionError
 from ..native.kernels import Kernels
 from ..sampler import Condition
 from .fast.dit import Transformer
+
+Part = TypeVar("Part")
 
 
 class XlTimbreEncoder(AceStepTimbreEncoder):  # type: ignore[misc]
@@ -79,13 +81,13 @@ class Given:
 
 
 class Conditioner:
-    """The condition encoder with the tokenizer pair; ``silence`` [1, frames, 64]."""
+    """The condition encoder with the tokenizer pair, if there is one; ``silence`` [1, frames, 64]."""
 
     def __init__(
         self,
         encoder: AceStepConditionEncoder,
-        tokenizer: AceStepAudioTokenizer,
-        detokenizer: AceStepAudioTokenDetokenizer,
+        tokenizer: AceStepAudioTokenizer | None,
+        detokenizer: AceStepAudioTokenDetokenizer | None,
         silence: Tensor,
     ) -> None:
         self.encoder, self.tokenizer, self.detokenizer, self.silence = encoder, tokenizer, detokenizer, silence
@@ -139,24 +141,34 @@ class Conditioner:
     @torch.no_grad()
     def tokens(self, latents: Tensor) -> tuple[Tensor, Tensor]:
         """[batch, frames, 64] → quantized [batch, ⌈frames / 5⌉, width] and their codes; padded with silence."""
-        quantized, codes = self.tokenizer.tokenize(latents.to(self.null), self.silence)
+        quantized, codes = _there(self.tokenizer).tokenize(latents.to(self.null), self.silence)
         return quantized, codes
 
     @torch.no_grad()
     def frames(self, quantized: Tensor) -> Tensor:
         """The tokenizer's way back: five frames a token, [batch, 5·tokens, 64]."""
-        frames: Tensor = self.detokenizer(quantized.to(self.null))
+        frames: Tensor = _there(self.detokenizer)(quantized.to(self.null))
         return frames
 
     @torch.no_grad()
     def quantized(self, codes: Tensor) -> Tensor:
         """Codes [batch, tokens, 1] in [0, 64000) → what the tokenizer would have made, [batch, tokens, width]."""
-        quantized: Tensor = self.tokenizer.quantizer.get_output_from_indices(codes.to(self.null.device))
+        quantized: Tensor = _there(self.tokenizer).quantizer.get_output_from_indices(codes.to(self.null.device))
         return quantized
 
     def hints(self, latents: Tensor) -> Tensor:
         """What a cover hears of its source."""
         return self.frames(self.tokens(latents)[0])
+
+
+def _there(part: Part | None) -> Part:
+    """One of the tokenizer pair. ``ConditionError`` where the model came without."""
+    if part is None:
+        raise ConditionError(
+            "This copy of the model lacks its audio tokenizer, through which covers and audio codes go: take another "
+            "variant, or the model in the layout of ACE-Step's own."
+        )
+    return part
 
 
 class Denoiser:
