@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import AceStepTransformer1DModel, AutoencoderOobleck
+from diffusers.pipelines.ace_step.modeling_ace_step import (
+    AceStepAudioTokenDetokenizer,
+    AceStepAudioTokenizer,
+    AceStepConditionEncoder,
+)
 
 from ..errors import LoadError
 from . import assemble, published, weights
@@ -24,7 +30,7 @@ def load_transformer(
     """The diffusion transformer in ``dtype``; what embeds t stays float32."""
     if layout.diffusers:
         folder = layout.model / "transformer"
-        made = assemble.transformer(_arguments(layout.config))
+        made = assemble.transformer(_arguments(layout.config, AceStepTransformer1DModel))
         assemble.fill(made, weights.read(folder), "transformer", dtype, exact=assemble.TIME)
     else:
         parts = published.parts(weights.read(layout.model, lambda name: name.startswith("decoder.")))
@@ -48,8 +54,8 @@ def _published_conditioner(layout: Layout, dtype: torch.dtype) -> Conditioner:
 
 
 def _conditioner_of_diffusers(layout: Layout, dtype: torch.dtype) -> Conditioner:
-    def config(part: str) -> Mapping[str, Any]:
-        return _arguments(weights.read_config(layout.model / part))
+    def config(part: str, of: type) -> Mapping[str, Any]:
+        return _arguments(weights.read_config(layout.model / part), of)
 
     def has(part: str) -> bool:
         return (layout.model / part / "config.json").is_file()
@@ -57,21 +63,22 @@ def _conditioner_of_diffusers(layout: Layout, dtype: torch.dtype) -> Conditioner
     read = weights.read(layout.model / "condition_encoder")
     if "silence_latent" not in read:
         raise LoadError("The weights of the condition encoder lack silence_latent: download the model again.")
-    encoder = assemble.encoder(config("condition_encoder"), layout.xl)
+    encoder = assemble.encoder(config("condition_encoder", AceStepConditionEncoder), layout.xl)
     encoder.register_buffer("silence_latent", torch.empty_like(read["silence_latent"], device="meta"))
     assemble.fill(encoder, read, "condition encoder", dtype)
     if not (has("audio_tokenizer") and has("audio_token_detokenizer")):
         return Conditioner(encoder, None, None, encoder.silence_latent)
-    tokenizer = assemble.tokenizer(config("audio_tokenizer"))
+    tokenizer = assemble.tokenizer(config("audio_tokenizer", AceStepAudioTokenizer))
     assemble.fill(tokenizer, weights.read(layout.model / "audio_tokenizer"), "audio tokenizer", dtype)
-    detokenizer = assemble.detokenizer(config("audio_token_detokenizer"))
+    detokenizer = assemble.detokenizer(config("audio_token_detokenizer", AceStepAudioTokenDetokenizer))
     assemble.fill(detokenizer, weights.read(layout.model / "audio_token_detokenizer"), "audio detokenizer", dtype)
     return Conditioner(encoder, tokenizer, detokenizer, encoder.silence_latent)
 
 
-def _arguments(config: Mapping[str, Any]) -> dict[str, Any]:
-    """diffusers' own entries begin with an underscore."""
-    return {name: value for name, value in config.items() if not name.startswith("_")}
+def _arguments(config: Mapping[str, Any], of: type) -> dict[str, Any]:
+    """What the module takes; entries of diffusers' own and of its other versions are passed over, as it does itself."""
+    known = inspect.signature(of).parameters
+    return {name: value for name, value in config.items() if name in known}
 
 
 def load_vae(layout: Layout, dtype: torch.dtype = torch.float32, device: torch.device = CPU) -> AutoencoderOobleck:
@@ -82,7 +89,7 @@ def load_vae(layout: Layout, dtype: torch.dtype = torch.float32, device: torch.d
 
 def _assembled_vae(folder: Path, dtype: torch.dtype) -> AutoencoderOobleck:
     with torch.device("meta"):
-        made = AutoencoderOobleck(**_arguments(weights.read_config(folder)))
+        made = AutoencoderOobleck(**_arguments(weights.read_config(folder), AutoencoderOobleck))
     assemble.fill(made, weights.read(folder), "autoencoder", torch.float32)
     return assemble.without_weight_norm(made).to(dtype)
 

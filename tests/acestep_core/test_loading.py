@@ -154,6 +154,8 @@ def test_without_its_tokenizer_pair_a_model_makes_all_but_covers(v15: ModuleType
     folder = shutil.copytree(both[1].model, tmp_path / both[1].model.name)
     for part in ("audio_tokenizer", "audio_token_detokenizer"):
         shutil.rmtree(folder / part)
+    config = json.loads((folder / "condition_encoder" / "config.json").read_text())
+    (folder / "condition_encoder" / "config.json").write_text(json.dumps(config | {"of_another_version": 1}))
     found = v15.layout.find([folder], "xl-base" if both[1].xl else "turbo")
     made, whole = v15.loading.load_conditioner(found), v15.loading.load_conditioner(both[1])
     assert torch.equal(made.null, whole.null)
