@@ -100,23 +100,32 @@ class Conditioner:
 
     @torch.no_grad()
     def condition(self, heard: Heard, given: Given) -> Condition:
-        """Source: ``prepare_condition``. A cover hears its source through the tokenizer: 25 → 5 → 25 frames a second.
+        """Source: ``prepare_condition``.
 
         The transformer ignores the encoder's mask, so text padded for a longer neighbour is attended: encode items of
         different length apart.
         """
+        return Condition(self.encoded(heard)[0], self.context(given))
+
+    @torch.no_grad()
+    def context(self, given: Given) -> Tensor:
+        """[batch, frames, 128]. A cover hears its source through the tokenizer: 25 → 5 → 25 frames a second."""
         source, frames = given.source, given.source.shape[1]
         if bool(given.cover.any()):
             hints = self.hints(source) if given.hints is None else given.hints
             if hints.shape[1] < frames:
                 raise ConditionError(f"The hints are {hints.shape[1]} frames long, the source {frames}.")
             source = torch.where(given.cover.view(-1, 1, 1), hints[:, :frames].to(source), source)
-        return Condition(self.encoded(heard)[0], torch.cat([source, given.mask.to(source)], dim=-1))
+        return torch.cat([source, given.mask.to(source)], dim=-1)
 
     def without_source(self, heard: Heard, given: Given) -> Condition:
         """The condition that a cover goes over to: silence for a source, ``heard`` with the text of text2music."""
+        return self.condition(heard, self.silenced(given))
+
+    def silenced(self, given: Given) -> Given:
+        """The same with silence for a source."""
         silent = silence_slice(self.silence, given.source.shape[1]).to(given.source).expand_as(given.source)
-        return self.condition(heard, Given(silent, given.mask, torch.zeros_like(given.cover)))
+        return Given(silent, given.mask, torch.zeros_like(given.cover))
 
     @torch.no_grad()
     def encoded(self, heard: Heard) -> tuple[Tensor, Tensor]:

@@ -154,15 +154,17 @@ def test_a_job_goes_on_where_the_worker_before_left_off(made, stage):
 
 
 def test_variations_of_one_prompt_are_read_once(made, stage, monkeypatch):
+    from acestep_core.v15.modules import Conditioner
     from acestep_core.v15.text import TextEncoder
 
     made.engine.unload()
-    read = []
-    encode = TextEncoder.text
+    read, packed = [], []
+    encode, pack = TextEncoder.text, Conditioner.encoded
     monkeypatch.setattr(TextEncoder, "text", lambda self, prompt: read.append(prompt) or encode(self, prompt))
+    monkeypatch.setattr(Conditioner, "encoded", lambda self, heard: packed.append(heard) or pack(self, heard))
     for more in ({}, {"seed": 4}, {"batch_size": 2, "scheduler": "heun"}, {"prompt": "rain"}, {"bpm": 80}, {"seed": 5}):
         made(stage.params(**more))
-    assert len(read) == 3
+    assert len(read) == len(packed) == 3
     assert "- bpm: 80\n- timesignature: N/A\n- keyscale: N/A\n- duration: 5 seconds\n" in read[-1]
     made.engine.unload()
     made(stage.params())
