@@ -135,7 +135,7 @@ struct product {
     long out_row, parts;
     const uint16_t *made, *made2;
     // set here
-    long chunk, chunks;
+    long chunk, panels;
 };
 
 // Pairs of one column each, side by side: packed[k / 2][column].
@@ -193,33 +193,47 @@ static void blocks(long rows, long have, const uint16_t *a, long a_row, long a_t
     for (; m < rows; m++) one_row(a + m * a_row, a_row, a_tap, taps, count, packed, tile + m * tile_row, tile_row, first);
 }
 
-static void finish(const struct product *p, long m, long n, long have, const float *restrict tile) {
+INLINE void finish_some(const struct product *p, long m, long n, const long have, const float *restrict tile) {
     float y[PANEL] __attribute__((aligned(64)));
     memcpy(y, tile, sizeof y);
     if (p->w2 || p->made2)
-        for (int i = 0; i < PANEL / 2; i++) y[i] = silu(tile[i]) * tile[i + PANEL / 2];
-    if (p->bias)
-        for (long i = 0; i < have; i++) y[i] += p->bias[n + i];
+        for (long i = 0; i < PANEL / 2; i++) y[i] = silu(tile[i]) * tile[i + PANEL / 2];
+    if (p->bias) {
+        const float *restrict bias = p->bias + n;
+        for (long i = 0; i < have; i++) y[i] += bias[i];
+    }
     if (p->gate) {
-        const float *gate = p->gate + m / p->item_rows * p->columns + n;
+        const float *restrict gate = p->gate + m / p->item_rows * p->columns + n;
         for (long i = 0; i < have; i++) y[i] *= gate[i];
     }
     if (p->sum) {
-        float *sum = p->sum + m * p->sum_row + n;
+        float *restrict sum = p->sum + m * p->sum_row + n;
         if (p->add)
             for (long i = 0; i < have; i++) y[i] += sum[i];
         if (p->keep) memcpy(sum, y, have * sizeof *y);
     }
-    if (p->alpha)
-        for (long i = 0; i < have; i++) y[i] += sine_squared(p->alpha[n + i] * y[i]) * p->beta[n + i];
+    if (p->alpha) {
+        const float *restrict alpha = p->alpha + n, *restrict beta = p->beta + n;
+        for (long i = 0; i < have; i++) y[i] += sine_squared(alpha[i] * y[i]) * beta[i];
+    }
     if (p->out) {
-        uint16_t *out = p->out + m * p->out_row + n;
+        uint16_t *restrict out = p->out + m * p->out_row + n;
         for (long i = 0; i < have; i++) out[i] = narrow(y[i]);
         if (p->parts == 3) {
             for (long i = 0; i < have; i++) out[p->columns + i] = narrow(y[i] - wide(out[i]));
             memcpy(out + 2 * p->columns, out, have * sizeof *out);
         }
     }
+}
+
+// Loops whose length the compiler knows are several times as fast.
+static void finish(const struct product *p, long m, long n, long have, const float *tile) {
+    if (have == PANEL)
+        finish_some(p, m, n, PANEL, tile);
+    else if (have == PANEL / 2)
+        finish_some(p, m, n, PANEL / 2, tile);
+    else
+        finish_some(p, m, n, have, tile);
 }
 
 static void widen(const uint16_t *from, long count, float *restrict to) {
@@ -231,7 +245,7 @@ static long panel_of(const struct product *p) { return p->w2 || p->made2 ? PANEL
 static void product_item(const void *job, long item, void *scratch) {
     const struct product *p = job;
     const long width = panel_of(p), row = p->taps * p->depth;
-    const long panel = item / p->chunks, begin = item % p->chunks * p->chunk, n = panel * width;
+    const long begin = item / p->panels * p->chunk, n = item % p->panels * width;
     const long rows = p->rows - begin < p->chunk ? p->rows - begin : p->chunk;
     const long have = p->columns - n < width ? p->columns - n : width;
     const long depth = p->depth < DEPTH ? p->depth : DEPTH, together = depth < p->depth ? 1 : DEPTH / depth;
@@ -258,24 +272,30 @@ static void product_item(const void *job, long item, void *scratch) {
                 if (p->w2) pack(p->w2 + n * row, row, at, count, have, to + PANEL / 2);
             }
             const uint16_t *a = p->a + begin * p->a_row + tap * p->a_tap + from;
-            blocks(rows, p->w2 ? PANEL : have, a, p->a_row, p->a_tap, taps, count, packed, tile, PANEL, !tap && !from);
+            const int first = !tap && !from, last = tap + taps == p->taps && from + count == p->depth;
+            const long step = last ? 8 * ROWS : rows;  // what is finished is finished while it is in the nearest cache
+            for (long m = 0; m < rows; m += step) {
+                const long some = rows - m < step ? rows - m : step;
+                blocks(some, p->w2 ? PANEL : have, a + m * p->a_row, p->a_row, p->a_tap, taps, count, packed,
+                       tile + m * PANEL, PANEL, first);
+                for (long i = m; last && i < m + some; i++) finish(p, begin + i, n, have, tile + i * PANEL);
+            }
         }
     }
-    for (long m = 0; m < rows; m++) finish(p, begin + m, n, have, tile + m * PANEL);
 }
 
 // Returns 0, or 1 where there was no memory. ``depth`` must be even.
 PUBLIC int ace_product(const struct product *given, long threads) {
     struct product p = *given;
     if (p.rows <= 0) return 0;
-    long panels = (p.columns + panel_of(&p) - 1) / panel_of(&p);
-    p.chunks = (p.rows + CHUNK - 1) / CHUNK;
-    while (p.chunks * panels < 3 * threads && p.rows / p.chunks > 8 * ROWS) p.chunks++;
-    p.chunk = (p.rows + p.chunks - 1) / p.chunks;
+    p.panels = (p.columns + panel_of(&p) - 1) / panel_of(&p);
+    long chunks = (p.rows + CHUNK - 1) / CHUNK;
+    while (chunks * p.panels < 3 * threads && p.rows / chunks > 8 * ROWS) chunks++;
+    p.chunk = (p.rows + chunks - 1) / chunks;
     p.chunk = (p.chunk + ROWS - 1) / ROWS * ROWS;
-    p.chunks = (p.rows + p.chunk - 1) / p.chunk;
+    chunks = (p.rows + p.chunk - 1) / p.chunk;
     size_t scratch = sizeof(float) * CHUNK * PANEL + (size_t)PANEL * DEPTH * 2;
-    return share(product_item, &p, p.chunks * panels, scratch, threads);
+    return share(product_item, &p, chunks * p.panels, scratch, threads);
 }
 
 // ---- what stands between products --------------------------------------------------------------------------------------

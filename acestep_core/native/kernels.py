@@ -29,7 +29,7 @@ _Product = _struct(
     ("bias", _PLACE), ("gate", _PLACE), ("item_rows", _LONG),
     ("sum", _PLACE), ("sum_row", _LONG), ("add", _LONG), ("keep", _LONG),
     ("alpha", _PLACE), ("beta", _PLACE), ("out", _PLACE), ("out_row", _LONG), ("parts", _LONG),
-    ("made", _PLACE), ("made2", _PLACE), ("chunk", _LONG), ("chunks", _LONG),
+    ("made", _PLACE), ("made2", _PLACE), ("chunk", _LONG), ("panels", _LONG),
 )  # fmt: skip
 _Norm = _struct(
     "_Norm",
