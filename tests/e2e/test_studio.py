@@ -103,7 +103,7 @@ def wait_for_marks(editor: Neovim, *wanted: str) -> None:
         found = marks(editor)
         return len(found) == len(wanted) and all(text in mark for text, mark in zip(wanted, found, strict=True))
 
-    editor.wait(there)
+    editor.wait(there, 60)  # a worker may have to start first
 
 
 def test_a_fresh_studio_has_one_stage_and_is_found_again(studio):

@@ -109,8 +109,15 @@ local function listen()
     end
     result.state, result.eta_sec = "running", params.eta_sec
     result.more_stages = (params.stage_index or 0) + 1 < (params.stages or 1)
-    local done, total = params.current_step or 0, math.max(params.total_steps or 0, 1)
-    result.percent = math.max(result.percent or 0, math.floor(100 * done / total))
+    local done, total = params.current_step or 0, params.total_steps or 0
+    if done > 0 and total > 0 then -- before the first step it may load its model
+      result.percent = math.max(result.percent or 0, math.floor(100 * done / total))
+    end
+  end)
+  events.on("backend_status", function()
+    for _, studio in pairs(by_job) do
+      marks.draw(studio)
+    end
   end)
   hear("stage_complete", function(result, params)
     result.state, result.seconds, result.params = "done", params.seconds, params.params
