@@ -219,7 +219,8 @@ class Index:
         """Of every track that has any."""
         with self._named():
             rows = self._db.execute(  # most have none, and looking for a text is quicker than reading JSON
-                "SELECT id, json_extract(track, '$.parent_ids') FROM tracks WHERE instr(track, '\"parent_ids\":[\"') > 0"
+                "SELECT id, json_extract(track, '$.parent_ids') FROM tracks"
+                ' WHERE instr(track, \'"parent_ids":["\') > 0'
             ).fetchall()
         return {track_id: msgspec.json.decode(text, type=tuple[str, ...]) for track_id, text in rows}
 
