@@ -96,12 +96,16 @@ def autoencoder(dtype: Any, fused: bool) -> Any:
             encoder_hidden_size=128, downsampling_ratios=[2, 4, 4, 6, 10], channel_multiples=[1, 2, 4, 8, 16],
             decoder_channels=128, decoder_input_channels=64, audio_channels=2, sampling_rate=48_000,
         )  # fmt: skip
-    filled = fill(assemble.without_weight_norm(made.to_empty(device="cpu")), torch.float32)
+    empty = made.to_empty(device="cpu")
+    assemble.without_weight_norm(empty, torch.float32)
+    filled = fill(empty, torch.float32)
     if not fused:  # as diffusers keeps it: direction and length, put together in each call
         for part in filled.modules():
             if isinstance(part, (torch.nn.Conv1d, torch.nn.ConvTranspose1d)):
                 torch.nn.utils.weight_norm(part)
-    return filled.to(dtype).requires_grad_(False)
+    for parameter in filled.requires_grad_(False).parameters():
+        parameter.data = parameter.data.to(dtype)
+    return filled
 
 
 # ---- what they are given ---------------------------------------------------------------------------------------------

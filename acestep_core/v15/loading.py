@@ -91,7 +91,8 @@ def _assembled_vae(folder: Path, dtype: torch.dtype) -> AutoencoderOobleck:
     with torch.device("meta"):
         made = AutoencoderOobleck(**_arguments(weights.read_config(folder), AutoencoderOobleck))
     assemble.fill(made, weights.read(folder), "autoencoder", torch.float32)
-    return assemble.without_weight_norm(made).to(dtype)
+    assemble.without_weight_norm(made, dtype)
+    return made
 
 
 def load_text_encoder(layout: Layout, dtype: torch.dtype = torch.float32, device: torch.device = CPU) -> TextEncoder:
