@@ -61,7 +61,7 @@ def _equip(settings: Settings, params: StageParams) -> Equipment:
         )  # fmt: skip
     where = device.choose(settings)
     precision = choose(settings.musicgen_precision, where)
-    version = f"musicgen-{weights.model}@{(found.commit or 'local')[:12]}/{precision}/{SCHEMA}"
+    version = f"musicgen-{weights.model}@{found.stamp}/{precision}/{SCHEMA}"
     stride = settings.musicgen_stride_sec
     if params.duration_sec > WINDOW_SEC and stride != STRIDE_SEC:
         version += f"/stride {stride}"
