@@ -288,6 +288,28 @@ def test_a_gpu_that_fails_is_said_once_and_the_cpu_goes_on(made, stage):
     np.testing.assert_array_equal(latent_of(done), latent_of(made(stage.params()).context))
 
 
+def test_a_gpu_that_fails_in_decoding_leaves_one_latent_and_one_that_was_heard_ends_the_job(made, stage, monkeypatch):
+    from acestep_core.v15 import vae
+
+    decode = vae.decode
+
+    def fails_after(pieces):
+        def failing(*arguments):
+            monkeypatch.setattr(vae, "decode", decode)
+            yield from list(decode(*arguments))[:pieces]
+            raise RuntimeError("CUDA error: an illegal memory access")
+
+        return failing
+
+    gpu = "cpu:0"  # any device but "cpu" is one
+    monkeypatch.setattr(vae, "decode", fails_after(0))
+    done = made(stage.params(), audio=True, device=gpu)
+    assert len(done.context.kept) == 1 and "illegal memory access" in done.context.notices[0]
+    monkeypatch.setattr(vae, "decode", fails_after(1))
+    with pytest.raises(LofiError, match="in the middle of the track"):
+        made(stage.params(6), audio=True, device=gpu)
+
+
 def test_an_adapter_changes_the_music_and_leaves_no_trace(made, stage, tmp_path):
     import torch
     from safetensors.torch import save_file
@@ -426,9 +448,9 @@ def test_a_source_is_drawn_from_each_items_own_seed(made, stage, codec, song):
 
 
 def test_a_reference_tells_the_timbre(made, stage, codec, song):
-    plain, told = stage.params(), stage.params(reference_audio_id="0" * 6)
-    heard = made(told, sources={"0" * 6: song.audio}).context
-    assert np.abs(latent_of(heard) - latent_of(made(plain).context)).max() > 1e-4
+    plain = made(stage.params()).context
+    told = made(stage.params(reference_audio_id="0" * 6), sources={"0" * 6: song.audio}).context
+    assert np.abs(latent_of(told) - latent_of(plain)).max() > 1e-4
 
 
 def test_sources_that_cannot_be_used_are_named(made, stage, codec, tmp_path):
