@@ -85,7 +85,9 @@ def transformer(dtype: Any) -> Any:
     return fill(made, dtype, ("time_embed",))
 
 
-def autoencoder(dtype: Any, fused: bool) -> Any:
+def autoencoder(fused: bool) -> Any:
+    """In float32, as load_vae keeps the decoder; ``fused``: as it comes from there, else as diffusers has it, direction
+    and length of each weight apart and put together in each call."""
     import torch
     from diffusers import AutoencoderOobleck
 
@@ -99,13 +101,10 @@ def autoencoder(dtype: Any, fused: bool) -> Any:
     empty = made.to_empty(device="cpu")
     assemble.without_weight_norm(empty, torch.float32)
     filled = fill(empty, torch.float32)
-    if not fused:  # as diffusers keeps it: direction and length, put together in each call
-        for part in filled.modules():
-            if isinstance(part, (torch.nn.Conv1d, torch.nn.ConvTranspose1d)):
-                torch.nn.utils.weight_norm(part)
-    for parameter in filled.requires_grad_(False).parameters():
-        parameter.data = parameter.data.to(dtype)
-    return filled
+    for part in filled.modules():
+        if not fused and isinstance(part, (torch.nn.Conv1d, torch.nn.ConvTranspose1d)):
+            torch.nn.utils.weight_norm(part)
+    return filled.requires_grad_(False)
 
 
 # ---- what they are given ---------------------------------------------------------------------------------------------
@@ -160,7 +159,7 @@ def diffusers_way(seconds: int, steps: int) -> tuple[dict[str, Any], dict[str, A
     from acestep_core import schedules
 
     inputs = given(seconds * 25)
-    model, vae = transformer(torch.float32), autoencoder(torch.float32, False)
+    model, vae = transformer(torch.float32), autoencoder(False)
 
     def velocity(x: Any, t: float) -> Any:
         at = torch.full((1,), t)
@@ -202,7 +201,7 @@ def our_way(seconds: int, steps: int) -> tuple[dict[str, Any], dict[str, Any]]:
         print(f"Without kernels: {error}", file=sys.stderr)
         fast = None
     inputs = given(seconds * 25)
-    model, vae = transformer(torch.bfloat16), autoencoder(torch.bfloat16, True)
+    model, vae = transformer(torch.bfloat16), autoencoder(True)
     denoiser = Denoiser(model, torch.zeros(1, 1, WIDTH), fast)
     condition = Condition(inputs["encoder"], inputs["context"])
 
