@@ -66,7 +66,9 @@ def test_a_stage_goes_on_from_the_latent_before_it_and_only_what_is_heard_is_dec
     assert track["params"]["src_latent_id"] == ends[0]["latent_ids"][0] and "src_stage" not in track["params"]
     assert track["parent_ids"] == ends[0]["latent_ids"]
     latent = daemon.result("latent_get", {"latent_id": ends[0]["latent_ids"][0]})
-    assert (latent["pipeline_id"], latent["stage_index"]) == (reply["job_id"], 0)
+    assert (latent["pipeline_id"], latent["stage_index"], latent["heard"]) == (reply["job_id"], 0, False)
+    (alone,) = daemon.result("pipeline_text", {"track_id": track["id"]})["stages"]
+    assert daemon.result("generate", alone)["track_id"] == track["id"], "the same music by another way"
     order = [m["method"] for m in daemon.notifications() if m["params"].get("job_id") == reply["job_id"]]
     assert order[-2:] == ["stage_complete", "generation_complete"]
 
