@@ -43,6 +43,13 @@ INLINE uint16_t narrow(float x) {
     return (uint16_t)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 
+INLINE float wide(uint16_t x) {
+    uint32_t bits = (uint32_t)x << 16;
+    float whole;
+    memcpy(&whole, &bits, 4);
+    return whole;
+}
+
 // sin²x: π is its period, and between −π/2 and π/2 it is (x·p(x²))².
 INLINE float sine_squared(float x) {
     const float shift = 12582912.0f;  // 1.5·2²³: adding it rounds
@@ -112,6 +119,8 @@ static int share(void (*work)(const void *, long, void *), const void *job, long
 // y[m, n] = Σ a[m·a_row + tap·a_tap + k] · w[n, tap, k], then, each where it is given:
 //   with w2, y = silu(y)·y2;   y += bias[n];   y *= gate[item of m, n];   y += sum[m, n] (add);   sum[m, n] = y (keep);
 //   y += sin²(alpha[n]·y)·beta[n];   out[m, n] = y
+// With three ``parts`` out has y narrowed, what that leaves off, and y narrowed again beside each other, which times
+// weights that are whole, whole and what is left off of them is y·w with twice the digits. With ``made`` the products are there already, bfloat16 [rows, columns], and for w2 ``made2``.
 struct product {
     long rows, columns, depth, taps;
     const uint16_t *a;
@@ -123,9 +132,10 @@ struct product {
     long sum_row, add, keep;
     const float *alpha, *beta;
     uint16_t *out;
-    long out_row;
+    long out_row, parts;
+    const uint16_t *made, *made2;
     // set here
-    long chunk, chunks;
+    long chunk, panels;
 };
 
 // Pairs of one column each, side by side: packed[k / 2][column].
@@ -139,81 +149,115 @@ static void pack(const uint16_t *w, long row, long from, long count, long have, 
     }
 }
 
-INLINE void sums(const int rows, const uint16_t *a, long a_row, long count, const uint32_t *packed, lanes acc[ROWS][VECTORS]) {
+INLINE void sums(const int rows, const int vectors, const uint16_t *a, long a_row, long count, const uint32_t *packed, lanes acc[ROWS][VECTORS]) {
     for (long k = 0; k < count / 2; k++) {
         pairs w[VECTORS];
 #pragma GCC unroll 4
-        for (int v = 0; v < VECTORS; v++) w[v] = *(const pairs *)(packed + k * PANEL + 16 * v);
+        for (int v = 0; v < vectors; v++) w[v] = *(const pairs *)(packed + k * PANEL + 16 * v);
 #pragma GCC unroll 6
         for (int r = 0; r < rows; r++) {
             uint32_t two;
             memcpy(&two, a + r * a_row + 2 * k, 4);
             pairs both = two - (pairs){0};
 #pragma GCC unroll 4
-            for (int v = 0; v < VECTORS; v++) acc[r][v] = dot(acc[r][v], both, w[v]);
+            for (int v = 0; v < vectors; v++) acc[r][v] = dot(acc[r][v], both, w[v]);
         }
     }
 }
 
-#define BLOCK(NAME, COUNT)                                                                                             \
+#define BLOCK(NAME, COUNT, WIDTH)                                                                                      \
     static void NAME(const uint16_t *a, long a_row, long a_tap, long taps, long count, const uint32_t *packed,         \
                      float *tile, long tile_row, int first) {                                                          \
         lanes acc[ROWS][VECTORS];                                                                                      \
         _Pragma("GCC unroll 6") for (int r = 0; r < COUNT; r++)                                                        \
-            _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++)                                                  \
+            _Pragma("GCC unroll 4") for (int v = 0; v < WIDTH; v++)                                                    \
                 acc[r][v] = first ? (lanes){0} : *(lanes *)(tile + r * tile_row + 16 * v);                             \
         for (long tap = 0; tap < taps; tap++)                                                                          \
-            sums(COUNT, a + tap * a_tap, a_row, count, packed + tap * (count / 2) * PANEL, acc);                       \
+            sums(COUNT, WIDTH, a + tap * a_tap, a_row, count, packed + tap * (count / 2) * PANEL, acc);                \
         _Pragma("GCC unroll 6") for (int r = 0; r < COUNT; r++)                                                        \
-            _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++)                                                  \
+            _Pragma("GCC unroll 4") for (int v = 0; v < WIDTH; v++)                                                    \
                 *(lanes *)(tile + r * tile_row + 16 * v) = acc[r][v];                                                  \
     }
-BLOCK(whole_block, ROWS)
-BLOCK(one_row, 1)
+BLOCK(whole_block, ROWS, VECTORS)
+BLOCK(one_row, 1, VECTORS)
+BLOCK(narrow_block, ROWS, 1)
 
-static void blocks(long rows, const uint16_t *a, long a_row, long a_tap, long taps, long count, const uint32_t *packed,
+static void blocks(long rows, long have, const uint16_t *a, long a_row, long a_tap, long taps, long count, const uint32_t *packed,
                    float *tile, long tile_row, int first) {
     long m = 0;
+    if (have <= 16)
+        for (; m + ROWS <= rows; m += ROWS)
+            narrow_block(a + m * a_row, a_row, a_tap, taps, count, packed, tile + m * tile_row, tile_row, first);
     for (; m + ROWS <= rows; m += ROWS)
         whole_block(a + m * a_row, a_row, a_tap, taps, count, packed, tile + m * tile_row, tile_row, first);
     for (; m < rows; m++) one_row(a + m * a_row, a_row, a_tap, taps, count, packed, tile + m * tile_row, tile_row, first);
 }
 
-static void finish(const struct product *p, long m, long n, long have, const float *restrict tile) {
+INLINE void finish_some(const struct product *p, long m, long n, const long have, const float *restrict tile) {
     float y[PANEL] __attribute__((aligned(64)));
     memcpy(y, tile, sizeof y);
-    if (p->w2)
-        for (int i = 0; i < PANEL / 2; i++) y[i] = silu(tile[i]) * tile[i + PANEL / 2];
-    if (p->bias)
-        for (long i = 0; i < have; i++) y[i] += p->bias[n + i];
+    if (p->w2 || p->made2)
+        for (long i = 0; i < PANEL / 2; i++) y[i] = silu(tile[i]) * tile[i + PANEL / 2];
+    if (p->bias) {
+        const float *restrict bias = p->bias + n;
+        for (long i = 0; i < have; i++) y[i] += bias[i];
+    }
     if (p->gate) {
-        const float *gate = p->gate + m / p->item_rows * p->columns + n;
+        const float *restrict gate = p->gate + m / p->item_rows * p->columns + n;
         for (long i = 0; i < have; i++) y[i] *= gate[i];
     }
     if (p->sum) {
-        float *sum = p->sum + m * p->sum_row + n;
+        float *restrict sum = p->sum + m * p->sum_row + n;
         if (p->add)
             for (long i = 0; i < have; i++) y[i] += sum[i];
         if (p->keep) memcpy(sum, y, have * sizeof *y);
     }
-    if (p->alpha)
-        for (long i = 0; i < have; i++) y[i] += sine_squared(p->alpha[n + i] * y[i]) * p->beta[n + i];
+    if (p->alpha) {
+        const float *restrict alpha = p->alpha + n, *restrict beta = p->beta + n;
+        for (long i = 0; i < have; i++) y[i] += sine_squared(alpha[i] * y[i]) * beta[i];
+    }
     if (p->out) {
-        uint16_t *out = p->out + m * p->out_row + n;
+        uint16_t *restrict out = p->out + m * p->out_row + n;
         for (long i = 0; i < have; i++) out[i] = narrow(y[i]);
+        if (p->parts == 3) {
+            for (long i = 0; i < have; i++) out[p->columns + i] = narrow(y[i] - wide(out[i]));
+            memcpy(out + 2 * p->columns, out, have * sizeof *out);
+        }
     }
 }
 
-static long panel_of(const struct product *p) { return p->w2 ? PANEL / 2 : PANEL; }
+// Loops whose length the compiler knows are several times as fast.
+static void finish(const struct product *p, long m, long n, long have, const float *tile) {
+    if (have == PANEL)
+        finish_some(p, m, n, PANEL, tile);
+    else if (have == PANEL / 2)
+        finish_some(p, m, n, PANEL / 2, tile);
+    else
+        finish_some(p, m, n, have, tile);
+}
+
+static void widen(const uint16_t *from, long count, float *restrict to) {
+    for (long i = 0; i < count; i++) to[i] = wide(from[i]);
+}
+
+static long panel_of(const struct product *p) { return p->w2 || p->made2 ? PANEL / 2 : PANEL; }
 
 static void product_item(const void *job, long item, void *scratch) {
     const struct product *p = job;
     const long width = panel_of(p), row = p->taps * p->depth;
-    const long panel = item / p->chunks, begin = item % p->chunks * p->chunk, n = panel * width;
+    const long begin = item / p->panels * p->chunk, n = item % p->panels * width;
     const long rows = p->rows - begin < p->chunk ? p->rows - begin : p->chunk;
     const long have = p->columns - n < width ? p->columns - n : width;
     const long depth = p->depth < DEPTH ? p->depth : DEPTH, together = depth < p->depth ? 1 : DEPTH / depth;
     float *tile = scratch;
+    if (p->made) {
+        for (long m = begin; m < begin + rows; m++) {
+            widen(p->made + m * p->columns + n, have, tile);
+            if (p->made2) widen(p->made2 + m * p->columns + n, have, tile + PANEL / 2);
+            finish(p, m, n, have, tile);
+        }
+        return;
+    }
     uint32_t *packed = (uint32_t *)(tile + CHUNK * PANEL);
     if (have < width) memset(packed, 0, (size_t)PANEL * DEPTH * 2);
 
@@ -228,24 +272,30 @@ static void product_item(const void *job, long item, void *scratch) {
                 if (p->w2) pack(p->w2 + n * row, row, at, count, have, to + PANEL / 2);
             }
             const uint16_t *a = p->a + begin * p->a_row + tap * p->a_tap + from;
-            blocks(rows, a, p->a_row, p->a_tap, taps, count, packed, tile, PANEL, !tap && !from);
+            const int first = !tap && !from, last = tap + taps == p->taps && from + count == p->depth;
+            const long step = last ? 8 * ROWS : rows;  // what is finished is finished while it is in the nearest cache
+            for (long m = 0; m < rows; m += step) {
+                const long some = rows - m < step ? rows - m : step;
+                blocks(some, p->w2 ? PANEL : have, a + m * p->a_row, p->a_row, p->a_tap, taps, count, packed,
+                       tile + m * PANEL, PANEL, first);
+                for (long i = m; last && i < m + some; i++) finish(p, begin + i, n, have, tile + i * PANEL);
+            }
         }
     }
-    for (long m = 0; m < rows; m++) finish(p, begin + m, n, have, tile + m * PANEL);
 }
 
 // Returns 0, or 1 where there was no memory. ``depth`` must be even.
 PUBLIC int ace_product(const struct product *given, long threads) {
     struct product p = *given;
     if (p.rows <= 0) return 0;
-    long panels = (p.columns + panel_of(&p) - 1) / panel_of(&p);
-    p.chunks = (p.rows + CHUNK - 1) / CHUNK;
-    while (p.chunks * panels < 3 * threads && p.rows / p.chunks > 8 * ROWS) p.chunks++;
-    p.chunk = (p.rows + p.chunks - 1) / p.chunks;
+    p.panels = (p.columns + panel_of(&p) - 1) / panel_of(&p);
+    long chunks = (p.rows + CHUNK - 1) / CHUNK;
+    while (chunks * p.panels < 3 * threads && p.rows / chunks > 8 * ROWS) chunks++;
+    p.chunk = (p.rows + chunks - 1) / chunks;
     p.chunk = (p.chunk + ROWS - 1) / ROWS * ROWS;
-    p.chunks = (p.rows + p.chunk - 1) / p.chunk;
+    chunks = (p.rows + p.chunk - 1) / p.chunk;
     size_t scratch = sizeof(float) * CHUNK * PANEL + (size_t)PANEL * DEPTH * 2;
-    return share(product_item, &p, p.chunks * panels, scratch, threads);
+    return share(product_item, &p, chunks * p.panels, scratch, threads);
 }
 
 // ---- what stands between products --------------------------------------------------------------------------------------
@@ -419,7 +469,7 @@ static void attention_item(const void *job, long item, void *scratch) {
             }
             const long begin = low / 2 * 2, end = (high + 1) / 2 * 2;
             for (long panel = low / PANEL; panel * PANEL < high; panel++)
-                blocks(rows, q, q_row, 0, 1, p->width, keys + panel * PANEL * p->width / 2, scores + panel * PANEL, scores_row, 1);
+                blocks(rows, high - panel * PANEL, q, q_row, 0, 1, p->width, keys + panel * PANEL * p->width / 2, scores + panel * PANEL, scores_row, 1);
             float by[ROWS];
             for (long r = 0; r < rows; r++) {
                 long from = low, to = high;
@@ -430,7 +480,7 @@ static void attention_item(const void *job, long item, void *scratch) {
                 by[r] = 1.0f / weigh(scores + r * scores_row, from, to, p->scale, weights + r * even, begin, end);
             }
             for (long panel = 0; panel < p->width_panels; panel++)
-                blocks(rows, weights + begin, even, 0, 1, end - begin, values + (panel * even / 2 + begin / 2) * PANEL, found + panel * PANEL, p->width_panels * PANEL, 1);
+                blocks(rows, p->width - panel * PANEL, weights + begin, even, 0, 1, end - begin, values + (panel * even / 2 + begin / 2) * PANEL, found + panel * PANEL, p->width_panels * PANEL, 1);
             for (long r = 0; r < rows; r++) {
                 uint16_t *out = p->out + ((batch * p->rows + m + r) * p->heads + head) * p->width;
                 const float *y = found + r * p->width_panels * PANEL;

@@ -76,12 +76,14 @@ def fill(
     module.eval().requires_grad_(False)
 
 
-def without_weight_norm(module: nn.Module) -> nn.Module:
-    """Each convolution's weight made of its two parts once, in their precision, and not in every call."""
+def without_weight_norm(module: nn.Module, dtype: torch.dtype) -> None:
+    """Make each convolution's weight of its two parts once, in their precision, and not in every call; then all of it
+    is cast to ``dtype``."""
     for part in module.modules():
         if hasattr(part, "weight_g"):
             nn.utils.remove_weight_norm(part)
-    return module.requires_grad_(False)
+    for parameter in module.requires_grad_(False).parameters():
+        parameter.data = parameter.data.to(dtype)
 
 
 def _refuse(part: str, verb: str, names: list[str]) -> None:

@@ -1,9 +1,10 @@
 """Where a model's parts lie, in either of the layouts in which they are published.
 
     published   acestep-v15-…/ (config.json, model.safetensors, silence_latent.pt), vae/, Qwen3-Embedding-0.6B/
-    diffusers   transformer/, condition_encoder/, audio_tokenizer/, audio_token_detokenizer/, vae/, text_encoder/,
-                tokenizer/
+    diffusers   transformer/, condition_encoder/, vae/, text_encoder/, tokenizer/, and for covers audio_tokenizer/,
+                audio_token_detokenizer/
 
+Of diffusers' published models xl-turbo comes without the last two.
 Base and sft of the first come without vae/ and Qwen3-Embedding-0.6B/, which lie in the folder of turbo: so several
 folders are looked through.
 """
@@ -83,7 +84,7 @@ def _beside(place: Path, places: Sequence[Path], name: str) -> Path:
 
 
 def _diffusers(place: Path) -> Layout:
-    for part in ("condition_encoder", "audio_tokenizer", "audio_token_detokenizer", "vae", "text_encoder"):
+    for part in ("condition_encoder", "vae", "text_encoder"):
         if not (place / part / "config.json").is_file():
             raise LoadError(f"{place / part} is missing: download the model again.")
     config = weights.read_config(place / "transformer")

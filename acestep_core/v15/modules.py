@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from diffusers import AceStepTransformer1DModel
@@ -20,6 +20,8 @@ from ..errors import ConditionError
 from ..native.kernels import Kernels
 from ..sampler import Condition
 from .fast.dit import Transformer
+
+Part = TypeVar("Part")
 
 
 class XlTimbreEncoder(AceStepTimbreEncoder):  # type: ignore[misc]
@@ -79,13 +81,13 @@ class Given:
 
 
 class Conditioner:
-    """The condition encoder with the tokenizer pair; ``silence`` [1, frames, 64]."""
+    """The condition encoder with the tokenizer pair, if there is one; ``silence`` [1, frames, 64]."""
 
     def __init__(
         self,
         encoder: AceStepConditionEncoder,
-        tokenizer: AceStepAudioTokenizer,
-        detokenizer: AceStepAudioTokenDetokenizer,
+        tokenizer: AceStepAudioTokenizer | None,
+        detokenizer: AceStepAudioTokenDetokenizer | None,
         silence: Tensor,
     ) -> None:
         self.encoder, self.tokenizer, self.detokenizer, self.silence = encoder, tokenizer, detokenizer, silence
@@ -98,23 +100,32 @@ class Conditioner:
 
     @torch.no_grad()
     def condition(self, heard: Heard, given: Given) -> Condition:
-        """Source: ``prepare_condition``. A cover hears its source through the tokenizer: 25 → 5 → 25 frames a second.
+        """Source: ``prepare_condition``.
 
         The transformer ignores the encoder's mask, so text padded for a longer neighbour is attended: encode items of
         different length apart.
         """
+        return Condition(self.encoded(heard)[0], self.context(given))
+
+    @torch.no_grad()
+    def context(self, given: Given) -> Tensor:
+        """[batch, frames, 128]. A cover hears its source through the tokenizer: 25 → 5 → 25 frames a second."""
         source, frames = given.source, given.source.shape[1]
         if bool(given.cover.any()):
             hints = self.hints(source) if given.hints is None else given.hints
             if hints.shape[1] < frames:
                 raise ConditionError(f"The hints are {hints.shape[1]} frames long, the source {frames}.")
             source = torch.where(given.cover.view(-1, 1, 1), hints[:, :frames].to(source), source)
-        return Condition(self.encoded(heard)[0], torch.cat([source, given.mask.to(source)], dim=-1))
+        return torch.cat([source, given.mask.to(source)], dim=-1)
 
     def without_source(self, heard: Heard, given: Given) -> Condition:
         """The condition that a cover goes over to: silence for a source, ``heard`` with the text of text2music."""
+        return self.condition(heard, self.silenced(given))
+
+    def silenced(self, given: Given) -> Given:
+        """The same with silence for a source."""
         silent = silence_slice(self.silence, given.source.shape[1]).to(given.source).expand_as(given.source)
-        return self.condition(heard, Given(silent, given.mask, torch.zeros_like(given.cover)))
+        return Given(silent, given.mask, torch.zeros_like(given.cover))
 
     @torch.no_grad()
     def encoded(self, heard: Heard) -> tuple[Tensor, Tensor]:
@@ -139,24 +150,34 @@ class Conditioner:
     @torch.no_grad()
     def tokens(self, latents: Tensor) -> tuple[Tensor, Tensor]:
         """[batch, frames, 64] → quantized [batch, ⌈frames / 5⌉, width] and their codes; padded with silence."""
-        quantized, codes = self.tokenizer.tokenize(latents.to(self.null), self.silence)
+        quantized, codes = _there(self.tokenizer).tokenize(latents.to(self.null), self.silence)
         return quantized, codes
 
     @torch.no_grad()
     def frames(self, quantized: Tensor) -> Tensor:
         """The tokenizer's way back: five frames a token, [batch, 5·tokens, 64]."""
-        frames: Tensor = self.detokenizer(quantized.to(self.null))
+        frames: Tensor = _there(self.detokenizer)(quantized.to(self.null))
         return frames
 
     @torch.no_grad()
     def quantized(self, codes: Tensor) -> Tensor:
         """Codes [batch, tokens, 1] in [0, 64000) → what the tokenizer would have made, [batch, tokens, width]."""
-        quantized: Tensor = self.tokenizer.quantizer.get_output_from_indices(codes.to(self.null.device))
+        quantized: Tensor = _there(self.tokenizer).quantizer.get_output_from_indices(codes.to(self.null.device))
         return quantized
 
     def hints(self, latents: Tensor) -> Tensor:
         """What a cover hears of its source."""
         return self.frames(self.tokens(latents)[0])
+
+
+def _there(part: Part | None) -> Part:
+    """One of the tokenizer pair. ``ConditionError`` where the model came without."""
+    if part is None:
+        raise ConditionError(
+            "This copy of the model lacks its audio tokenizer, through which covers and audio codes go: take another "
+            "variant, or the model in the layout of ACE-Step's own."
+        )
+    return part
 
 
 class Denoiser:

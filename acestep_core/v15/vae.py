@@ -43,11 +43,11 @@ def decode(
     """Yield the sound of one ``latent`` [frames, 64] piece by piece: float32 [2, samples], 1920 a frame, each final.
 
     The tiles overlap by what the decoder sees, so that the pieces are the whole's own samples but for rounding:
-    within 1e-5 in float32. With ``kernels`` an autoencoder in bfloat16 on the CPU is run by them (fast/oobleck.py), and
-    the pieces are the whole's own samples bit for bit.
+    within 1e-5 in float32. With ``kernels`` an autoencoder on the CPU is run by them in bfloat16 (fast/oobleck.py),
+    best from weights in float32, and the pieces are the whole's own samples bit for bit.
     """
     weight = next(vae.decoder.parameters())
-    if kernels is not None and weight.dtype == torch.bfloat16 and weight.device.type == "cpu":
+    if kernels is not None and weight.device.type == "cpu":
         yield from decoder(vae, kernels).decode(latent, tile)
         return
 

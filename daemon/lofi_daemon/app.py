@@ -144,7 +144,7 @@ class App:
         pipeline_methods.add(table, self.generation, self.pipelines, self.library)
         studio_methods.add(table)
         model_methods.add(table, settings, self.downloads)
-        library_methods.add(table, self.library)
+        library_methods.add(table, self.library, settings.cache.format)
         latent_methods.add(table, self.library)
         playback_methods.add(table, self.library, self.player)
         playlist_methods.add(table, self.library, self.player)

@@ -53,7 +53,10 @@ async def problems(
     prepared: list[Prepared | None] = []
     for index in range(len(stages)):
         prepared.append(await _check(shared, stages, index, prepared, generation, Looks(library), errors))
-    found = sorted((_problem(error, lines) for error in errors), key=lambda problem: problem.line or 0)
+    first = {error.field: error for error in reversed(errors)}.values()  # what is left out for its type is not missing
+    found = sorted(
+        (_problem(error, lines) for error in errors if error in first), key=lambda problem: problem.line or 0
+    )
     return found, [stage.params if stage else None for stage in prepared]
 
 

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, Protocol
 
+import msgspec
 from msgspec import UNSET, Struct
 
 from . import limits
@@ -219,24 +220,26 @@ class Generation:
 
     async def _in_library(self, job: Job) -> tuple[StageResult, ...]:
         """What is to be heard of ``job``, if all of it is there."""
-        results = []
-        for index in (*job.heard_stages, len(job.stages) - 1):
-            if index < job.first:
+        heard, results = {*job.heard_stages, len(job.stages) - 1}, []
+        for index, params in enumerate(job.stages[job.first :], job.first):
+            if index not in heard:
+                if params.checkpoint_step is not None:
+                    return ()
                 continue
-            params = job.stages[index]
             tracks = await self._library.find_all(job.track_ids[index])
             if not tracks or not _has_checkpoint(params, tracks):
                 return ()
-            results.append(StageResult(index, params, 0.0, tracks))
+            used = msgspec.structs.replace(tracks[0].params, batch_size=params.batch_size)
+            results.append(StageResult(index, used, 0.0, tracks))
         return tuple(results)
 
     async def unload(self, backend: str | None) -> tuple[str, ...]:
         """Free models from memory; their names. Raises BACKEND_NOT_READY while one of them is generating."""
         current = self._jobs.current
-        if current and backend in (None, current.params.backend):
+        if current and (backend is None or backend in {stage.backend for stage in current.stages}):
             raise LofiError(
                 "BACKEND_NOT_READY",
-                f"{current.params.backend} is generating; cancel that job or wait, then unload.",
+                f"{backend or current.params.backend} is generating; cancel that job or wait, then unload.",
                 field="backend", job_id=current.id,
             )  # fmt: skip
         unloaded = await self._engine.unload(backend)

@@ -114,8 +114,8 @@ class LatentRecord(Struct, frozen=True, kw_only=True):
 
     ``path`` is absolute on the wire and empty inside the file. ``shape`` and ``dtype`` ("float32") are those of x0, or
     of x_t after ``checkpoint_step`` where ``is_checkpoint``. ``schedule`` holds the timesteps, the terminal 0 included.
-    ``pipeline_id`` is the job of several stages that it belongs to. ``track_ids`` are the tracks of its batch, in
-    order, and empty where it never became audio; ``parent_ids`` the tracks and latents that it came from.
+    ``pipeline_id`` is the job of several stages that it belongs to. ``track_ids`` are those of its batch, in order:
+    of tracks that were never made where it was not ``heard``. ``parent_ids`` are the tracks and latents it came from.
     """
 
     id: str  # UUID, lower case
@@ -136,6 +136,7 @@ class LatentRecord(Struct, frozen=True, kw_only=True):
     pipeline_id: str | None = None
     stage_index: int = 0
     track_ids: tuple[str, ...] = ()
+    heard: bool = True
     parent_ids: tuple[str, ...] = ()
 
 

@@ -14,7 +14,7 @@ from .errors import LofiError
 from .generation import Earlier, in_stage
 from .jobs.job import Job, JobCancelled, JobCompleted, JobEvent, JobFailed, StageCompleted, StageResult
 from .jobs.results import record_of
-from .library.pipelines import PipelineRecord, State
+from .library.pipelines import PipelineRecord, StageRecord, State
 from .library.room import Library
 from .model import LatentFile, Track
 from .preparing import Prepared
@@ -91,15 +91,8 @@ class Pipelines:
         for index in range(first):
             left = record.results[index]
             assert left is not None
-            tracks: tuple[Track, ...] = ()
-            latents: tuple[LatentFile, ...] = ()
-            if index in used:
-                with in_stage(index):
-                    latents = tuple([await self._library.latent(latent_id) for latent_id in left.latents])
-                    tracks = tuple(await self._library.find_some(left.tracks))
-                    if not latents and len(tracks) < len(left.tracks):
-                        for track_id in left.tracks:
-                            await self._library.get(track_id)  # names the one that is gone
+            with in_stage(index):
+                tracks, latents = await self._left(left, needed=index in used)
             ids, model_version = record.identities[index]
             found.append(
                 Earlier(
@@ -108,6 +101,21 @@ class Pipelines:
                 )
             )
         return tuple(found)
+
+    async def _left(self, left: StageRecord, *, needed: bool) -> tuple[tuple[Track, ...], tuple[LatentFile, ...]]:
+        """What of it is there; where it is ``needed``, raises for what is not."""
+        latents = []
+        for latent_id in (*left.latents, *left.checkpoints):
+            try:
+                latents.append(await self._library.latent(latent_id))
+            except LofiError:
+                if needed and latent_id in left.latents:
+                    raise
+        tracks = tuple(await self._library.find_some(left.tracks))
+        if needed and not left.latents:
+            for track_id in left.tracks:
+                await self._library.get(track_id)
+        return tracks, tuple(latents)
 
     def _remember(self, job: Job, state: State, message: str = "") -> None:
         if not job.asked or not job.results:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -62,7 +62,7 @@ async def prepare(
     equipment = await _equipment(params, settings)
     return Prepared(
         params=params,
-        track_ids=_ids(params, equipment.model_version, earlier),
+        track_ids=_ids(params, equipment.model_version, earlier, records),
         equipment=equipment,
         sources={track.id: track.path for track in tracks.values()},
         latents=tuple(latent for latent in latents if latent.record.id in _latent_ids(params)),
@@ -84,8 +84,16 @@ def _hands_over_latents(source: StageParams, params: StageParams) -> bool:
     return source.backend == params.backend and "src_latent_id" in BACKENDS[params.backend].takes
 
 
-def _ids(params: StageParams, model_version: str, earlier: Sequence[Prepared]) -> tuple[str, ...]:
-    """From an earlier stage's audio it is the same track as from the library's."""
+def _ids(
+    params: StageParams, model_version: str, earlier: Sequence[Prepared], latents: Mapping[str, LatentFile]
+) -> tuple[str, ...]:
+    """From an earlier stage it is the same track as from the latent or the track which that stage left."""
+    if params.src_latent_id is not None:
+        of_latent = latents[params.src_latent_id].record.track_ids
+        if not of_latent:
+            return track_ids(params, model_version)
+        bare = msgspec.structs.replace(params, src_latent_id=None)
+        return track_ids(bare, model_version, of_latent[source_index(params)])
     if params.src_stage is None:
         return track_ids(params, model_version)
     source = earlier[params.src_stage]

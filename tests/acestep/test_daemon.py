@@ -209,11 +209,11 @@ def test_a_checkpoint_of_another_daemon_goes_on_to_the_same_bits(daemon, first, 
 
 
 WAYS = [
-    *(("turbo", {"scheduler": scheduler}) for scheduler in ("euler", "heun", "pingpong", "sde")),
-    *(("base", {"scheduler": scheduler}) for scheduler in ("heun", "pingpong", "sde")),
+    ("turbo", {"scheduler": "pingpong"}),
+    ("turbo", {"scheduler": "sde"}),
+    ("base", {"scheduler": "heun"}),
     ("base", {"guidance": "adg"}),
     ("base", {"guidance": "cfg", "cfg_interval": [0.3, 0.9]}),
-    ("base", {"guidance": "none"}),
 ]
 
 
@@ -329,8 +329,32 @@ def test_a_job_whose_worker_dies_goes_on_once_to_the_same_music(daemon, home):
     assert not list((home / "library").rglob("checkpoint*")), "what was left on the way is gone"
 
 
-def test_a_second_death_fails_it(daemon, home):
-    (home / "deaths").unlink()
-    error = failed(daemon, "turbo", prompt="die 2", seed=111)
-    assert (error["code"], "killed" in error["message"]) == ("MODEL_INFERENCE_FAILED", True)
-    assert (home / "deaths").read_text() == "0 3 "
+# stages one after the other
+
+
+def test_a_pipeline_goes_from_model_to_model_and_decodes_what_is_heard(daemon):
+    stages = [
+        {"model": "base", "inference_steps": STEPS["base"], "duration_sec": SECONDS},
+        {"stage_type": "refine", "src_stage": 0, "t_start": 0.3, "prompt": "brushes", "preview": True},
+        {"stage_type": "refine", "src_stage": 0, "t_start": 0.9, "prompt": ""},
+    ]
+    shared = {"backend": "ace_step_15", "model": "turbo", "prompt": "lofi rain", "seed": 9}
+    reply = daemon.result("pipeline_run", {"stages": stages, "shared": shared})
+    end = daemon.end_of(reply["job_id"], LONG)
+    assert end["method"] == "generation_complete", end
+    ends = [m["params"] for m in daemon.notifications("stage_complete") if m["params"]["job_id"] == reply["job_id"]]
+    assert [len(done["tracks"]) for done in ends] == [0, 1, 1]
+    assert [done["params"]["model"] for done in ends] == ["base", "turbo", "turbo"]
+    sketch, near, far = (values(daemon, done["latent_ids"][0]) for done in ends)
+    assert 0 < np.abs(near - sketch).mean() < np.abs(far - sketch).mean()
+    alone = {**shared, **stages[1], "src_stage": None, "src_latent_id": ends[0]["latent_ids"][0]}
+    alone = made_of(daemon, "generate", {k: v for k, v in alone.items() if v is not None})
+    np.testing.assert_array_equal(latent_of(daemon, alone), near)
+    again = daemon.result("pipeline_run", {"stages": stages, "shared": shared, "from_stage": 2})
+    assert (again["status"], again["track_id"]) == ("cached", ends[2]["tracks"][0]["id"])
+
+
+def made_of(daemon, method, params):
+    end = daemon.end_of(daemon.result(method, params)["job_id"], LONG)
+    assert end["method"] == "generation_complete", end
+    return end["params"]["tracks"][0]

@@ -154,15 +154,17 @@ def test_a_job_goes_on_where_the_worker_before_left_off(made, stage):
 
 
 def test_variations_of_one_prompt_are_read_once(made, stage, monkeypatch):
+    from acestep_core.v15.modules import Conditioner
     from acestep_core.v15.text import TextEncoder
 
     made.engine.unload()
-    read = []
-    encode = TextEncoder.text
+    read, packed = [], []
+    encode, pack = TextEncoder.text, Conditioner.encoded
     monkeypatch.setattr(TextEncoder, "text", lambda self, prompt: read.append(prompt) or encode(self, prompt))
+    monkeypatch.setattr(Conditioner, "encoded", lambda self, heard: packed.append(heard) or pack(self, heard))
     for more in ({}, {"seed": 4}, {"batch_size": 2, "scheduler": "heun"}, {"prompt": "rain"}, {"bpm": 80}, {"seed": 5}):
         made(stage.params(**more))
-    assert len(read) == 3
+    assert len(read) == len(packed) == 3
     assert "- bpm: 80\n- timesignature: N/A\n- keyscale: N/A\n- duration: 5 seconds\n" in read[-1]
     made.engine.unload()
     made(stage.params())
@@ -261,8 +263,7 @@ def test_files_that_are_missing_or_damaged_are_named(made, stage, tiny, tmp_path
     harm(folder)
     with pytest.raises(LofiError, match=words) as raised:
         made(stage.params(), audio=True, folder=folder)
-    assert raised.value.name == name
-    assert made(stage.params()).context.final, "and the engine goes on with a whole one"
+    assert raised.value.name == name  # the tests after this one see that the engine goes on with a whole model
 
 
 def test_without_memory_it_says_so_and_frees_what_it_had(made, stage, monkeypatch):
@@ -284,6 +285,28 @@ def test_a_gpu_that_fails_is_said_once_and_the_cpu_goes_on(made, stage):
     assert len(done.notices) == 1 and "The GPU failed" in done.notices[0] and "CPU" in done.notices[0]
     assert made.engine.device == "cpu"
     np.testing.assert_array_equal(latent_of(done), latent_of(made(stage.params()).context))
+
+
+def test_a_gpu_that_fails_in_decoding_leaves_one_latent_and_one_that_was_heard_ends_the_job(made, stage, monkeypatch):
+    from acestep_core.v15 import vae
+
+    decode = vae.decode
+
+    def fails_after(pieces):
+        def failing(*arguments):
+            monkeypatch.setattr(vae, "decode", decode)
+            yield from list(decode(*arguments))[:pieces]
+            raise RuntimeError("CUDA error: an illegal memory access")
+
+        return failing
+
+    gpu = "cpu:0"  # any device but "cpu" is one
+    monkeypatch.setattr(vae, "decode", fails_after(0))
+    done = made(stage.params(), audio=True, device=gpu)
+    assert len(done.context.kept) == 1 and "illegal memory access" in done.context.notices[0]
+    monkeypatch.setattr(vae, "decode", fails_after(1))
+    with pytest.raises(LofiError, match="in the middle of the track"):
+        made(stage.params(6), audio=True, device=gpu)
 
 
 def test_an_adapter_changes_the_music_and_leaves_no_trace(made, stage, tmp_path):
@@ -424,9 +447,9 @@ def test_a_source_is_drawn_from_each_items_own_seed(made, stage, codec, song):
 
 
 def test_a_reference_tells_the_timbre(made, stage, codec, song):
-    plain, told = stage.params(), stage.params(reference_audio_id="0" * 6)
-    heard = made(told, sources={"0" * 6: song.audio}).context
-    assert np.abs(latent_of(heard) - latent_of(made(plain).context)).max() > 1e-4
+    plain = made(stage.params()).context
+    told = made(stage.params(reference_audio_id="0" * 6), sources={"0" * 6: song.audio}).context
+    assert np.abs(latent_of(told) - latent_of(plain)).max() > 1e-4
 
 
 def test_sources_that_cannot_be_used_are_named(made, stage, codec, tmp_path):

@@ -150,6 +150,19 @@ def test_both_layouts_are_the_same_model(v15: ModuleType, both: Pair) -> None:
     assert torch.equal(first.timbre(latents, order)[0], second.timbre(latents, order)[0])
 
 
+def test_without_its_tokenizer_pair_a_model_makes_all_but_covers(v15: ModuleType, both: Pair, tmp_path: Path) -> None:
+    folder = shutil.copytree(both[1].model, tmp_path / both[1].model.name)
+    for part in ("audio_tokenizer", "audio_token_detokenizer"):
+        shutil.rmtree(folder / part)
+    config = json.loads((folder / "condition_encoder" / "config.json").read_text())
+    (folder / "condition_encoder" / "config.json").write_text(json.dumps(config | {"of_another_version": 1}))
+    found = v15.layout.find([folder], "xl-base" if both[1].xl else "turbo")
+    made, whole = v15.loading.load_conditioner(found), v15.loading.load_conditioner(both[1])
+    assert torch.equal(made.null, whole.null)
+    with pytest.raises(ConditionError, match="lacks its audio tokenizer"):
+        made.hints(torch.randn(1, 13, 64))
+
+
 def test_in_bfloat16_the_time_stays_exact(v15: ModuleType, both: Pair) -> None:
     made = v15.loading.load_transformer(both[0], torch.bfloat16)
     assert made.proj_in_conv.weight.dtype == torch.bfloat16

@@ -21,7 +21,8 @@ def connect(settings: Sequence[str]) -> DaemonClient:
         flags = [word for text in settings for word in ("--set", text)]
         command = (sys.executable, str(SUPPORT / "puppet_shared.py"), "--stdio", *flags)
     else:
-        command = (sys.executable, str(SUPPORT / "puppet_daemon.py"), *settings)
+        daemon = os.environ.get("PUPPET_DAEMON", "puppet_daemon.py")
+        command = (sys.executable, str(SUPPORT / daemon), *settings)
     return DaemonClient(command=command, log=default_log())
 
 

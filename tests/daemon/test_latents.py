@@ -43,7 +43,7 @@ def test_a_job_s_latent_is_listed_read_pinned_and_deleted(daemon):
     assert set(record) == {
         "id", "path", "shape", "dtype", "model_variant", "stage_type", "is_checkpoint", "checkpoint_step",
         "total_steps", "schedule", "params", "lm_metadata", "batch_size", "created_at", "pinned", "pipeline_id",
-        "stage_index", "track_ids", "parent_ids",
+        "stage_index", "track_ids", "heard", "parent_ids",
     }  # fmt: skip
     assert Path(record["path"]).name == f"{record['id']}.safetensors"
     pinned = daemon.result("latent_pin", {"latent_id": record["id"], "pinned": True})

@@ -5,11 +5,14 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from support.raw_daemon import RawDaemon
 
 COMMAND = (sys.executable, str(Path(__file__).parents[1] / "support" / "puppet_stages.py"))
-LATENT = {"backend": "ace_step_15", "duration_sec": 6}
+ACE = {"backend": "ace_step_15"}
+LATENT = ACE | {"duration_sec": 6}
 
 
 def daemon_in(folder):
@@ -63,7 +66,9 @@ def test_a_stage_goes_on_from_the_latent_before_it_and_only_what_is_heard_is_dec
     assert track["params"]["src_latent_id"] == ends[0]["latent_ids"][0] and "src_stage" not in track["params"]
     assert track["parent_ids"] == ends[0]["latent_ids"]
     latent = daemon.result("latent_get", {"latent_id": ends[0]["latent_ids"][0]})
-    assert (latent["pipeline_id"], latent["stage_index"]) == (reply["job_id"], 0)
+    assert (latent["pipeline_id"], latent["stage_index"], latent["heard"]) == (reply["job_id"], 0, False)
+    (alone,) = daemon.result("pipeline_text", {"track_id": track["id"]})["stages"]
+    assert daemon.result("generate", alone)["track_id"] == track["id"], "the same music by another way"
     order = [m["method"] for m in daemon.notifications() if m["params"].get("job_id") == reply["job_id"]]
     assert order[-2:] == ["stage_complete", "generation_complete"]
 
@@ -277,3 +282,13 @@ def test_a_stage_travels_with_its_latent_in_one_file(daemon, tmp_path):
         assert elsewhere.end_of(made["job_id"])["method"] == "generation_complete"
         assert elsewhere.result("stage_import", {"path": packed["path"]}) == brought, "twice is once"
     assert code(daemon.error("stage_export", {"track_id": track["id"], "path": packed["path"]}))[1] == "path"
+
+
+def test_a_file_of_ones_own_is_a_source(daemon, did, tmp_path):
+    soundfile.write(tmp_path / "mine.wav", np.full((16_000, 1), 0.5), 8000)
+    mine = daemon.result("track_import", {"path": str(tmp_path / "mine.wav")})
+    _, ends, _ = run(daemon, ACE | {"stage_type": "cover", "prompt": "", "src_audio_id": mine["id"], "duration_sec": 6})
+    assert did()[0]["from"] == "audio"
+    assert ends[0]["tracks"][0]["parent_ids"] == [mine["id"]]
+    refused = daemon.error("pipeline_text", {"track_id": mine["id"]})
+    assert code(refused) == ("INVALID_PARAMS", "track_id") and "src_audio_id" in refused["message"]

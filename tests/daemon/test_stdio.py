@@ -194,7 +194,7 @@ def test_cancel_without_a_name_says_what_it_wants(daemon):
         ("unload_backend", {"backend": "suno"}, "INVALID_BACKEND", "backend"),
         ("ping", {"loud": True}, "INVALID_PARAMS", "loud"),
         ("sing", {}, "METHOD_NOT_FOUND", None),
-        ("pipeline_run", {}, "METHOD_NOT_FOUND", None),
+        ("pipeline_run", {}, "INVALID_PARAMS", "stages"),
         ("latent_list", {"limit": 0}, "INVALID_PARAMS", "limit"),
         ("seek", {"position_sec": -1}, "INVALID_PARAMS", "position_sec"),
         ("seek", {"position_sec": "late"}, "INVALID_PARAMS", "position_sec"),

@@ -295,6 +295,13 @@ def test_details_lead_to_a_variation_and_to_the_command_line(shelf):
     assert_calm(editor)
 
 
+def test_a_track_without_a_latent_cannot_be_taken_up_again_and_says_so(shelf):
+    editor, _ = shelf
+    editor.type("t")
+    editor.wait_for_text("it has no latent to go on from")
+    assert_calm(editor)
+
+
 def test_the_outline_rises_and_falls_with_the_sound(editor):
     make(editor, "stream 100", duration_sec=5)  # a swell
     opened(editor).type("i")
@@ -389,7 +396,7 @@ def test_the_keys_are_listed(shelf):
     editor, _ = shelf
     editor.type("g?")
     editor.wait_for_text("bring back what was deleted last")
-    for key in ("<CR>", "dd {Visual}d", "a", "A", "f", "u", "y", "i", "r", "v", "x", "s", "R", "q"):
+    for key in ("<CR>", "dd {Visual}d", "a", "A", "f", "u", "y", "i", "r", "v", "t", "x", "s", "R", "q"):
         assert re.search(rf"│ {re.escape(key)} +\w", editor.text()), key
 
 

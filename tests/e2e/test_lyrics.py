@@ -54,7 +54,9 @@ def test_a_selection_is_sung_and_the_prompt_may_be_asked_for(editor, daemon):
 
 def test_a_file_is_read_and_its_name_completes(editor, daemon, tmp_path):
     (tmp_path / "songs of mine").mkdir()
-    (tmp_path / "songs of mine" / "rain.txt").write_bytes(WORDS.replace("\n", "\r\n").encode() + b"\r\n")
+    (tmp_path / "songs of mine" / "rain.txt").write_bytes(
+        b"\xef\xbb\xbf" + WORDS.replace("\n", "\r\n").encode() + b"\r\n"
+    )
     (tmp_path / "rain.txt").write_text(WORDS)
     completed = editor.lua("return vim.fn.getcompletion('LofiGenerate x lyrics=@ra', 'cmdline')")
     assert completed == ["lyrics=@rain.txt"]
@@ -73,6 +75,7 @@ def test_a_file_is_read_and_its_name_completes(editor, daemon, tmp_path):
         ("LofiGenerate x lyrics=@large.txt", "lyrics have at most 65536"),
         ("LofiGenerate x lyrics=@latin1.txt", "not in UTF-8"),
         ("LofiGenerate x lyrics=@empty.txt", "no words"),
+        ("LofiGenerate x lyrics=@nothing.txt", "no words"),
         ("3LofiGenerate x", "no words"),
         ("%LofiGenerate x lyrics=la", "given twice"),
         ("2Lofi pause", "takes no lines"),
@@ -82,6 +85,7 @@ def test_what_cannot_be_sung_is_said_and_nothing_is_made(editor, daemon, tmp_pat
     (tmp_path / "large.txt").write_text("la " * 30_000)
     (tmp_path / "latin1.txt").write_bytes(b"sch\xf6n")
     (tmp_path / "empty.txt").write_text(" \n\n")
+    (tmp_path / "nothing.txt").touch()
     editor.command(command)
     editor.wait(lambda: said in "\n".join(editor.messages()) or said in editor.text())
     assert daemon.heard("generate") == []

@@ -125,9 +125,9 @@ def test_completion(shared, line, expected):
 
 def test_every_subcommand_completes(shared):
     assert complete(shared, "Lofi ") == [
-        "ace", "backends", "cancel", "crossfade", "devices", "focus", "generate", "install", "library", "log", "loop",
-        "pause", "pick", "play", "player", "playlist", "previous", "queue", "radio", "restart", "resume", "seek",
-        "shuffle", "skip", "sleep", "status", "stop", "toggle", "volume",
+        "ace", "backends", "cancel", "crossfade", "devices", "focus", "generate", "install", "library", "lineage",
+        "log", "loop", "pause", "pick", "play", "player", "playlist", "previous", "queue", "radio", "restart", "resume",
+        "seek", "shuffle", "skip", "sleep", "status", "stop", "studio", "toggle", "volume",
     ]  # fmt: skip
 
 

@@ -88,7 +88,7 @@ def marks(editor: Neovim) -> list[str]:
       local namespace = vim.api.nvim_get_namespaces()['lofi.studio.marks']
       local texts = {}
       for _, mark in ipairs(vim.api.nvim_buf_get_extmarks(0, namespace, 0, -1, { details = true })) do
-        local line = vim.api.nvim_buf_get_lines(0, mark[2], mark[2] + 1, false)[1]
+        local line = vim.api.nvim_buf_get_lines(0, mark[2], mark[2] + 1, false)[1] or ''
         if line:find('^%[%[stages') then
           table.insert(texts, vim.iter(mark[4].virt_text):map(function(chunk) return chunk[1] end):join(''))
         end
@@ -103,7 +103,7 @@ def wait_for_marks(editor: Neovim, *wanted: str) -> None:
         found = marks(editor)
         return len(found) == len(wanted) and all(text in mark for text, mark in zip(wanted, found, strict=True))
 
-    editor.wait(there)
+    editor.wait(there, 60)  # a worker may have to start first
 
 
 def test_a_fresh_studio_has_one_stage_and_is_found_again(studio):
@@ -185,6 +185,43 @@ def test_a_failed_stage_says_so_and_the_run_goes_on_from_it(studio):
     wait_for_marks(editor, "done in 3.1 s", "failed")
 
 
+def test_what_waits_says_how_long_and_is_cancelled(studio):
+    queued = REPLY | {"status": "queued", "position": 2}
+    cancelled = {"job_id": "$job", "track_id": TRACK, "at_step": 0, "total_steps": 0}
+    editor, _ = studio(
+        pipeline_run=[{"reply": queued}],
+        cancel=[
+            {"reply": {"cancelled": True, "was_generating": False}},
+            {"notify": ["generation_cancelled", cancelled]},
+        ],
+    )
+    editor.command("write")
+    wait_for_marks(editor, "stage 0  waiting, 2 ahead", "stage 1  waiting, 2 ahead")
+    editor.type("\\x")
+    wait_for_marks(editor, "cancelled", "cancelled")
+    editor.type("\\x")
+    editor.wait(lambda: "it does not run." in editor.last_line())
+
+
+def test_what_is_in_the_library_already_is_said_to_be(studio):
+    complete = {"job_id": "$job", "cached": True, "tracks": [track(1)], "track_id": TRACK, "prompt": "rain"}
+    editor, _ = studio(
+        pipeline_run=[{"reply": REPLY | {"status": "cached"}}, {"notify": ["generation_complete", complete]}]
+    )
+    editor.command("write")
+    wait_for_marks(editor, "stage 0  done, from the library", "stage 1  done, from the library  1:30 000000000000")
+
+
+def test_a_missing_daemon_is_said_once(open_editor):
+    editor = open_editor(["/nowhere/lofi-daemon"])
+    editor.command("LofiStudio")
+    editor.wait(lambda: "daemon.cmd names /nowhere/lofi-daemon" in editor.last_line())
+    editor.type("yyp<Esc>\\x")
+    editor.wait(lambda: "it does not run." in editor.last_line())
+    assert len(editor.messages()) == 2
+    assert_calm(editor)
+
+
 def test_the_end_of_the_daemon_ends_the_run(studio):
     editor, _ = studio(pipeline_run=[*RUN, {"exit": 3}])
     editor.command("write")
@@ -257,7 +294,13 @@ def test_a_file_is_written_and_run_by_write_and_a_studio_without_one_can_be_save
     path = tmp_path / "night.lofi.toml"
     editor.command(f"write {path}")
     assert path.read_text() == NIGHT + "\n"
+    editor.type(":write /nowhere/night.lofi.toml<CR>")
+    editor.wait(lambda: "Can't open file for writing" in editor.last_line())
+    editor.command(f"saveas {tmp_path}/saved.lofi.toml")
+    assert (tmp_path / "saved.lofi.toml").read_text() == NIGHT + "\n"
     assert not daemon.heard("pipeline_run")
+    editor.command("write")
+    editor.wait(lambda: daemon.heard("pipeline_run"))
     editor.command("LofiStudio night.toml")
     editor.wait(lambda: "ends in .lofi.toml, not night.toml." in editor.last_line())
     editor.command(f"LofiStudio {path}")

@@ -5,7 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from lofi_daemon.engine.link import AudioGrown, Cancel, Cancelled, Done, Failed, LeftOff, Progress, Run, Started
+from lofi_daemon.engine.link import (
+    AudioGrown,
+    Cancel,
+    Cancelled,
+    Done,
+    Failed,
+    LeftOff,
+    Progress,
+    Run,
+    StageDone,
+    Started,
+)
 from lofi_daemon.errors import LofiError
 from lofi_daemon.jobs import lifecycle
 from lofi_daemon.jobs.job import (
@@ -17,6 +28,7 @@ from lofi_daemon.jobs.job import (
     JobResumed,
     JobStarted,
     QueueChanged,
+    StageCompleted,
 )
 from lofi_daemon.jobs.lifecycle import Jobs
 from lofi_daemon.model import StageParams, Track
@@ -484,5 +496,86 @@ def test_a_job_whose_checkpoint_vanished_fails_with_the_reason(play):
         await until(lambda: stage.endings("a"))
         assert stage.endings("a") == [JobFailed]
         assert stage.running() == ["a"]
+
+    play(scene)
+
+
+# several stages
+
+
+def pipeline(ident):
+    whole = job(ident)
+    whole.stages, whole.track_ids = whole.stages * 2, (("first",), *whole.track_ids)
+    whole.asked = ({}, {})
+    return whole
+
+
+def stage_done(ident):
+    return StageDone(ident, 0, job(ident).params, 1.0, (track("first"),))
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        Failed("a", "MODEL_INFERENCE_FAILED", "It broke."),
+        Cancelled("a", 1, 2),
+        None,
+    ],
+)
+def test_what_a_stage_made_is_kept_and_told_before_the_job_ends_early(play, end):
+    async def scene(stage):
+        stage.jobs.submit(pipeline("a"))
+        stage.jobs.submit(job("b"))
+        await stage.settle()
+        stage.jobs.on_message(stage_done("a"))
+        stage.jobs.on_message(Started("a", "cpu", 1))
+        if end:
+            stage.jobs.on_message(end)  # in the same breath: the stage is not yet in the library
+        else:
+            stage.jobs.on_worker_exit("signal 9")
+        await stage.settle()
+        kinds = [type(e) for e in stage.events if isinstance(e, StageCompleted | JobFailed | JobCancelled)]
+        assert kinds[0] is StageCompleted and len(kinds) == 2
+        failed = [e.message for e in stage.events if isinstance(e, JobFailed)]
+        assert all(message.startswith("stages[1]: ") and "from_stage=1" in message for message in failed)
+        assert stage.running() == ["a", "b"]
+
+    play(scene)
+
+
+def test_a_worker_that_dies_in_a_later_stage_is_told_what_came_before(play):
+    async def scene(stage):
+        stage.jobs.submit(pipeline("a"))
+        await stage.settle()
+        stage.jobs.on_message(stage_done("a"))
+        (stage.library.root / "1" / "checkpoint").touch()
+        stage.jobs.on_message(LeftOff("a", "checkpoint"))
+        stage.jobs.on_worker_exit("signal 9")
+        for _ in range(100):
+            await asyncio.sleep(0.01)
+            if len(stage.running()) == 2:
+                break
+        again = stage.engine.sent[-1]
+        assert [made.tracks for made in again.earlier] == [(("first" * 8, "x.flac"),)]
+        assert again.left_off == "checkpoint"
+
+    play(scene)
+
+
+def test_percent_counts_the_stages_that_are_run(play):
+    async def scene(stage):
+        whole = pipeline("a")
+        whole.first = 1
+        stage.jobs.submit(whole)
+        await stage.settle()
+        stage.jobs.on_message(Started("a", "cpu", 1))
+        stage.jobs.on_message(Progress("a", 1, 2, 1))
+        assert whole.pace.percent == 50
+        other = pipeline("b")
+        stage.jobs.on_message(Failed("a", "X", ""))
+        stage.jobs.submit(other)
+        await stage.settle()
+        stage.jobs.on_message(Progress("b", 1, 2, 0))
+        assert other.pace.percent == 25
 
     play(scene)

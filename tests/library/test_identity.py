@@ -19,6 +19,7 @@ OTHER_VALUES = {
     "seed": 8,
     "batch_size": 4,
     "cfg_interval": (0.0, 0.5),
+    "preview": True,
     "track_classes": ("drums", "bass"),
     "lora": (Lora("style.safetensors"),),
 }
@@ -43,8 +44,8 @@ def test_every_field_that_can_change_the_samples_changes_the_id(field):
     assert same == (field.name in NOT_IN_THE_SAMPLES)
 
 
-def test_only_the_size_of_the_batch_is_left_out():
-    assert {"batch_size"} == NOT_IN_THE_SAMPLES
+def test_only_the_size_of_the_batch_and_whether_a_stage_is_heard_are_left_out():
+    assert {"batch_size", "preview"} == NOT_IN_THE_SAMPLES
 
 
 def test_an_id_is_64_hex_digits_and_stays_what_it_was():

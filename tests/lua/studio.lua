@@ -37,7 +37,7 @@ lyrics = """
 [[stages]]
 bpm = 300
 """
-bpm = 80
+bpm = 80 # """
 
 # the second
 [[stages]]
@@ -99,7 +99,7 @@ return {
     local made = buffer(NIGHT)
     stages.set(made, stages.of(made)[2], "lyrics", '"la"')
     stages.set(made, stages.of(made)[2], "seed", "7")
-    assert(text_of(made):find('[[stages]]\nseed = 7\nlyrics = "la"\nbpm = 80\n', 1, true))
+    assert(text_of(made):find('[[stages]]\nseed = 7\nlyrics = "la"\nbpm = 80 #', 1, true))
     local again = buffer(NIGHT)
     assert(stages.unset(again, stages.of(again)[2], { "bpm", "lyrics", "model" }) == 2)
     assert(text_of(again):find("# the first\n[[stages]]\n\n# the second", 1, true))

@@ -85,7 +85,8 @@ PUBLISHED = {
     "Qwen3-Embedding-0.6B": ("config.json", "model.safetensors", "tokenizer.json"),
 }
 VARIANT = ("config.json", "model.safetensors", "silence_latent.pt")
-DIFFUSERS = ("transformer", "condition_encoder", "audio_tokenizer", "audio_token_detokenizer", "text_encoder", "vae")
+DIFFUSERS = ("transformer", "condition_encoder", "text_encoder", "vae")
+"""Without the tokenizer pair, as xl-turbo is published."""
 
 
 def put(folder: Path, files: tuple[str, ...]) -> Path:

@@ -30,7 +30,7 @@ def test_the_protocol_lists_exactly_the_methods_that_are_there(tmp_path):
 
 
 def test_methods_of_later_versions_are_named_as_such_and_not_there(tmp_path):
-    later = names(PROTOCOL.partition("## Not there yet")[2]) - {"backend_status", "download_progress", "stage_complete"}
+    later = names(PROTOCOL.partition("## Not there yet")[2]) - {"backend_status", "download_progress"}
     assert later
     with RawDaemon(tmp_path) as daemon:
         for method in sorted(later):

@@ -1,5 +1,8 @@
 """The autoencoder's decoder, [time, channels] throughout, so that each convolution is one matrix product.
 
+What narrows or widens the signal is multiplied in parts, with twice the digits: these few products would make two
+thirds of all the rounding.
+
 Rows at the edges of a stretch that are not needed are dropped layer by layer, where the layers' own padding would
 make them worthless: so tiles cost hardly more than the whole, and are its own samples.
 """
@@ -7,7 +10,7 @@ make them worthless: so tiles cost hardly more than the whole, and are its own s
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -16,7 +19,10 @@ import torch
 from diffusers import AutoencoderOobleck
 from torch import Tensor, nn
 
-from ...native.kernels import Kernels, Snake, Taps
+from ...native.kernels import Kernels, Snake, Taps, in_parts, of_parts
+
+PARTS = 3
+"""Of what is multiplied with twice the digits: ``in_parts``."""
 
 PAD = 27
 """Rows of nothing around a stretch: what a kernel of 7, dilated by 9, reaches to each side."""
@@ -24,7 +30,8 @@ PAD = 27
 
 @dataclass(frozen=True)
 class _Conv:
-    """``weight`` bfloat16 [columns, taps·depth]; a transposed one makes ``stride`` rows, one after another, of two."""
+    """``weight`` bfloat16 [columns, taps·depth], three times as deep in parts; a transposed one makes ``stride`` rows,
+    one after another, of two."""
 
     weight: Tensor
     bias: Tensor | None
@@ -80,7 +87,7 @@ class Decoder:
     def __init__(self, vae: AutoencoderOobleck, kernels: Kernels) -> None:
         self._kernels = kernels
         decoder: Any = vae.decoder
-        self._first = _conv(decoder.conv1)
+        self._first = _conv(decoder.conv1, of_parts)
         self._blocks = [
             _Block(
                 _snake(block.snake1),
@@ -89,7 +96,7 @@ class Decoder:
             )
             for block in decoder.block
         ]
-        self._snake, self._last = _snake(decoder.snake1), _conv(decoder.conv2)
+        self._snake, self._last = _snake(decoder.snake1), _conv(decoder.conv2, of_parts)
 
     def decode(self, latent: Tensor, tile: int) -> Iterator[Tensor]:
         """The sound of ``latent`` [frames, 64], ``tile`` frames at a time: float32 [channels, samples]."""
@@ -100,7 +107,7 @@ class Decoder:
     def _stretch(self, latent: Tensor, low: int, high: int) -> Tensor:
         frames, rate = len(latent), math.prod(block.up.stride for block in self._blocks)
         begin, end = max(0, low - self._reach()), min(frames, high + self._reach())
-        x = self._narrowed(latent[begin:end], begin, frames)
+        x = self._in_parts(latent[begin:end], begin, frames)
         x = self._conv(x, self._first, self._blocks[0].snake)
         for block, after in zip(self._blocks, [*(b.snake for b in self._blocks[1:]), self._snake], strict=True):
             x = self._block(x, block, after)
@@ -118,14 +125,14 @@ class Decoder:
         return math.ceil(reach + self._last.taps // 2 / rate)
 
     @staticmethod
-    def _narrowed(latent: Tensor, low: int, total: int) -> _Stretch:
-        made = _stretch(low, low + len(latent), total, latent.shape[1])
-        made.rows[PAD : PAD + len(latent)] = latent
+    def _in_parts(latent: Tensor, low: int, total: int) -> _Stretch:
+        made = _stretch(low, low + len(latent), total, PARTS * latent.shape[1])
+        made.rows[PAD : PAD + len(latent)] = in_parts(latent)
         return made
 
     def _conv(self, x: _Stretch, conv: _Conv, snake: Snake) -> _Stretch:
         low, high = x.reached(conv.taps // 2 * conv.dilation)
-        made = _stretch(low, high, x.total, len(conv.weight))
+        made = _stretch(low, high, x.total, PARTS * len(conv.weight))
         self._product(x, conv, low, high, snake=snake, out=made.rows[PAD : PAD + high - low])
         return made
 
@@ -143,7 +150,7 @@ class Decoder:
             sums = sums[low - x.low : high - x.low]
             inner = torch.empty(high - low, len(unit.wide.weight), dtype=torch.bfloat16)
             self._product(x, unit.wide, low, high, snake=unit.inner, out=inner)
-            x = _stretch(low, high, x.total, len(unit.narrow.weight))
+            x = _stretch(low, high, x.total, len(unit.narrow.weight) * (PARTS if index == last else 1))
             out = x.rows[PAD : PAD + high - low]
             self._kernels.product(
                 inner, unit.narrow.weight, bias=unit.narrow.bias, add=sums,
@@ -196,20 +203,18 @@ def _bias(conv: Any) -> Tensor | None:
     return None if conv.bias is None else conv.bias.float()
 
 
-def _conv(conv: Any) -> _Conv:
+def _conv(conv: Any, as_: Callable[[Tensor], Tensor] = Tensor.bfloat16) -> _Conv:
     weight = _weight(conv)
     columns, _, taps = weight.shape
-    flat = weight.permute(0, 2, 1).reshape(columns, -1)
-    return _Conv(flat.bfloat16().contiguous(), _bias(conv), taps, conv.dilation[0])
+    return _Conv(as_(weight.permute(0, 2, 1)).reshape(columns, -1), _bias(conv), taps, conv.dilation[0])
 
 
 def _transposed(conv: Any) -> _Conv:
     weight, stride = _weight(conv), conv.stride[0]
-    depth, columns, _ = weight.shape
     late, early = weight[..., :stride], weight[..., stride:]  # what row i − 1 gives comes from the kernel's second half
-    flat = torch.stack([early, late]).permute(3, 2, 0, 1).reshape(stride * columns, 2 * depth)
+    flat = torch.stack([early, late]).permute(3, 2, 0, 1).flatten(0, 1)
     bias = _bias(conv)
-    return _Conv(flat.bfloat16().contiguous(), None if bias is None else bias.repeat(stride), 2, 1, stride)
+    return _Conv(of_parts(flat).flatten(1), None if bias is None else bias.repeat(stride), 2, 1, stride)
 
 
 def _snake(snake: Any) -> Snake:

@@ -12,6 +12,7 @@ from . import (
     download,
     exits,
     generate,
+    importing,
     latents,
     library,
     play,
@@ -28,8 +29,8 @@ from . import (
 )
 
 COMMANDS = (
-    generate, run, queue, play, radio, player, playlist, timers, library, latents, stage, devices, backends, download,
-    doctor, selftest, restart, reindex,
+    generate, run, queue, play, radio, player, playlist, timers, library, importing, latents, stage, devices, backends,
+    download, doctor, selftest, restart, reindex,
 )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ def add(adder: Adder) -> None:
         "run night.lofi.toml\nrun night.lofi.toml --play\nrun night.lofi.toml --from-stage 1\n"
         "run night.lofi.toml --check",
         description="Run the stages of a pipeline one after the other. The paths of what is to be heard are printed\n"
-        "on stdout, progress on stderr; :help lofi-pipelines says how to write such a file. What a stage has made is\n"
+        "on stdout, progress on stderr; :help lofi-studio says how to write such a file. What a stage has made is\n"
         "kept even if a later one fails, and --from-stage goes on from it.",
     )
     parser.add_argument("file", metavar="FILE", help="a *.lofi.toml; - for stdin")

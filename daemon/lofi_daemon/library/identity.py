@@ -20,8 +20,8 @@ asked-for checkpoint unmade.
 def track_id(params: StageParams, model_version: str, stage: str | None = None) -> str:
     """SHA-256, 64 hex digits, of the canonical JSON of ``params`` (defaults filled in) and ``model_version``.
 
-    ``stage`` is the id of the track that the stage ``src_stage`` makes, or would make if it were heard: it stands for
-    that stage's index, which says nothing outside of its pipeline.
+    ``stage`` is the id of the track that the source's latent belongs to, or would if it were heard: it stands for the
+    index or the latent's own id, which say nothing outside of a pipeline or library.
 
     Canonical: keys sorted, no spaces, ASCII; a field that is None is left out, so that a field added in a later
     version changes no old id; 30.0 is written 30; the seed in its one form. Raises ValueError for NaN and infinity.

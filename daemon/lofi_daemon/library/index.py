@@ -218,9 +218,9 @@ class Index:
     def parents(self) -> dict[str, tuple[str, ...]]:
         """Of every track that has any."""
         with self._named():
-            rows = self._db.execute(
+            rows = self._db.execute(  # most have none, and looking for a text is quicker than reading JSON
                 "SELECT id, json_extract(track, '$.parent_ids') FROM tracks"
-                " WHERE json_array_length(track, '$.parent_ids') > 0"
+                ' WHERE instr(track, \'"parent_ids":["\') > 0'
             ).fetchall()
         return {track_id: msgspec.json.decode(text, type=tuple[str, ...]) for track_id, text in rows}
 

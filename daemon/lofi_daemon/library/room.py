@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
@@ -204,6 +205,17 @@ class Library:
         """See ``export_file``. Transcoding takes long, so it has a thread of its own."""
         track = await self.get(prefix)
         return await self._exports.run(export_file, track, path, audio_format, self._root)
+
+    async def take_in(self, path: str, prompt: str | None, audio_format: AudioFormat) -> Track:
+        """An audio file of the user's own as a track; see ``importing.take_in``. On the thread of the exports."""
+        from .importing import take_in
+
+        staging = await self.staging()
+        try:
+            track, staged = await self._exports.run(take_in, path, prompt, audio_format, staging, datetime.now(UTC))
+            return await self.commit(track, staged)
+        finally:
+            await self._exports.run(shutil.rmtree, staging, True)
 
     async def waveform(self, prefix: str, columns: int) -> tuple[Track, Waveform]:
         """The track and its outline, decoded on a thread of its own. Raises INVALID_TRACK_ID, UNSUPPORTED."""

@@ -136,8 +136,7 @@ def _ace_diffusers(model: str, owner: str = "ACE-Step") -> tuple[Part, ...]:
     name = f"acestep-v15-{model}-diffusers"
     needs = (
         "transformer/config.json", "transformer/*.safetensors", "condition_encoder/*.safetensors",
-        "audio_tokenizer/*.safetensors", "audio_token_detokenizer/*.safetensors", "text_encoder/*.safetensors",
-        "vae/*.safetensors",
+        "text_encoder/*.safetensors", "vae/*.safetensors",
     )  # fmt: skip
     return (Part(f"{owner}/{name}", ("model_index.json", *_DIFFUSERS_FILES), needs, checkouts=(name,)),)
 

@@ -96,7 +96,8 @@ class StageLatents:
         self._staging = Path(job.staging)
         self._params = params or job.stages[stage_index]
         self._parent_ids = parent_ids
-        self._track_ids = job.track_ids[stage_index] if heard else ()
+        self._track_ids = job.track_ids[stage_index]
+        self._heard = heard
         self._stage_index = stage_index
         self._pipeline_id = job.job_id if len(job.stages) > 1 else None
         self._emit = emit
@@ -180,6 +181,7 @@ class StageLatents:
             pipeline_id=self._pipeline_id,
             stage_index=self._stage_index,
             track_ids=self._track_ids,
+            heard=self._heard,
             parent_ids=self._parent_ids,
         )
         return seal(made.blob, record), record

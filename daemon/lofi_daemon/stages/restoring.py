@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from ..errors import LofiError
+from ..library.importing import BACKEND as IMPORTED
 from ..model import LatentRecord, StageParams, Track
 from .request import StageRequest
 
@@ -16,7 +18,14 @@ ALL_ANEW = 1.0
 
 def of_track(track: Track) -> StageRequest:
     """Its latent is named, and not used before ``t_start`` is lowered; but where the track itself went on from a latent
-    or was refined from one, it stays that."""
+    or was refined from one, it stays that. Raises INVALID_PARAMS for one that was imported."""
+    if track.backend == IMPORTED:
+        raise LofiError(
+            "INVALID_PARAMS",
+            f"“{track.prompt}” was imported, and nothing here can make it again; work from it with "
+            f"src_audio_id={track.id[:12]}.",
+            field="track_id", got=track.id,
+        )  # fmt: skip
     latent = None if track.latent_id is UNSET else track.latent_id
     index = 0 if track.latent_index is UNSET else track.latent_index
     return _taken_up(track.params, latent, index)

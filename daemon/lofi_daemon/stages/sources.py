@@ -71,7 +71,7 @@ def parent_ids(params: StageParams, records: Mapping[str, LatentRecord]) -> tupl
     for field in LATENT_FIELDS:
         record = records.get(getattr(params, field) or "")
         index = source_index(params) if field == "src_latent_id" else params.resume_sample_index or 0
-        if record and index < len(record.track_ids):
+        if record and record.heard and index < len(record.track_ids):
             heard.append(record.track_ids[index])
     return tuple(dict.fromkeys((*source_ids(params), *heard, *_named(params, LATENT_FIELDS))))
 

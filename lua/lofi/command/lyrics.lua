@@ -4,6 +4,7 @@ local words = require("lofi.command.words")
 local M = {}
 
 local MAX_BYTES = 65536
+local BYTE_ORDER_MARK = "\239\187\191"
 
 ---@param text string
 local function refuse(text)
@@ -68,7 +69,7 @@ end
 ---@param go_on fun()
 function M.fetch(opts, range, go_on)
   local function sing(text)
-    opts.lyrics = vim.trim((text:gsub("\r\n", "\n")))
+    opts.lyrics = vim.trim((text:gsub("^" .. BYTE_ORDER_MARK, ""):gsub("\r\n", "\n")))
     if opts.lyrics == "" then
       refuse("there are no words in what was given as lyrics.")
     elseif not is_utf8(opts.lyrics) then

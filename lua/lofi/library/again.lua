@@ -36,7 +36,8 @@ local function given(track)
   for _, entry in ipairs(request.schema) do
     local value = track.params[entry.name]
     -- what a request that leaves it out gets as well
-    local usual = entry.name == "instrumental" and value == true or entry.name == "batch_size" and value == 1
+    local usual = entry.name == "instrumental" and value == (track.params.lyrics == nil)
+      or entry.name == "batch_size" and value == 1
     if value ~= nil and not usual then
       opts[entry.name] = value
     end

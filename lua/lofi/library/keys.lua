@@ -145,13 +145,6 @@ return function(view)
     { "gs", "as source of the studio's stage", again("source", "lofi.studio.send") },
     { "gr", "as reference of the studio's stage", again("reference", "lofi.studio.send") },
     {
-      "L",
-      "lineage",
-      here(function(entry)
-        require("lofi.lineage").open(entry.id)
-      end),
-    },
-    {
       "x",
       "export to a file",
       here(function(entry)

@@ -97,7 +97,8 @@
 ---@field pinned boolean by hand, or because a favourite points to it
 ---@field pipeline_id? string
 ---@field stage_index integer
----@field track_ids string[] of its batch, in order; none where it was not decoded
+---@field track_ids string[] of its batch, in order
+---@field heard boolean whether these were ever made
 ---@field parent_ids string[] tracks and latents that it came from
 
 ---@class lofi.PlayerState

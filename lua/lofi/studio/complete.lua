@@ -12,6 +12,7 @@ local TITLE, SHORT = 40, 12
 
 ---@class lofi.studio.Item
 ---@field word string
+---@field abbr? string
 ---@field menu? string
 ---@field info? string
 
@@ -19,12 +20,12 @@ local TITLE, SHORT = 40, 12
 ---@param before string the line up to the cursor
 ---@return string? name, string? start, integer? at from 0
 local function value_at(before)
-  local name, gap, rest = before:match("^%s*([%w_-]+)%s*(=%s*)(.*)$")
+  local name, rest = before:match("^%s*([%w_-]+)%s*=%s*(.*)$")
   if not name then
     return nil
   end
   local item = rest:match("^%[.*,%s*(.-)$") or rest:match("^%[%s*(.-)$") or rest -- of a list
-  return name, item, #before - #item, gap
+  return name, item, #before - #item
 end
 
 --- What a stage says for a field, else what all share.

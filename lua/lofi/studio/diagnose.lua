@@ -1,5 +1,8 @@
 --- What is wrong with a pipeline, shown where it is wrong while it is written. The daemon reads it; the editor only
 --- waits until the writer pauses.
+local stages = require("lofi.studio.stages")
+local words = require("lofi.command.words")
+
 local M = {}
 
 local PAUSE_MS = 200
@@ -25,7 +28,7 @@ end
 ---@param problems lofi.PipelineProblem[]
 local function put(studio, problems)
   local lines = vim.api.nvim_buf_get_lines(studio.buffer, 0, -1, false)
-  local blocks = require("lofi.studio.stages").blocks(lines)
+  local blocks = stages.blocks(lines)
   vim.diagnostic.set(
     namespace,
     studio.buffer,
@@ -78,6 +81,9 @@ local function check(studio)
       M.soon(studio)
     elseif not err then
       put(studio, result.problems)
+    elseif not studio.told then -- once, not at every pause
+      studio.told = true
+      words.complain(err)
     end
   end)
 end

@@ -6,6 +6,7 @@ local names = require("lofi.studio.names")
 local run = require("lofi.studio.run")
 local stages = require("lofi.studio.stages")
 local surface = require("lofi.ui.surface")
+local words = require("lofi.command.words")
 
 local M = {}
 
@@ -25,6 +26,7 @@ local FRESH = {
 ---@field run? lofi.studio.Result[] of the latest run, a stage each
 ---@field job? string the latest run, while it goes on
 ---@field checking? boolean the daemon is reading it
+---@field told? boolean it was said that the daemon cannot
 ---@field due? integer how often it was to be read
 ---@field off fun()
 local Studio = {}
@@ -36,6 +38,12 @@ local last ---@type integer? buffer of the one that was used last
 ---@return boolean
 function Studio:is_open()
   return by_buffer[self.buffer] == self and vim.api.nvim_buf_is_loaded(self.buffer)
+end
+
+--- Nobody has written into it yet.
+---@return boolean
+function Studio:is_untouched()
+  return vim.deep_equal(vim.api.nvim_buf_get_lines(self.buffer, 0, -1, false), FRESH)
 end
 
 --- The cursor's row, from 0, in the window that shows it, else where it was last.
@@ -82,16 +90,33 @@ function Studio:show(row)
   end
 end
 
+--- Keep marks and diagnostics true to the text, whoever changes it.
+---@param studio lofi.studio.Studio
+local function follow(studio)
+  local due = false
+  local function changed()
+    if by_buffer[studio.buffer] ~= studio then
+      return true -- detaches
+    elseif due then
+      return
+    end
+    due = true
+    vim.schedule(function()
+      due = false
+      marks.draw(studio)
+      diagnose.soon(studio)
+    end)
+  end
+  vim.api.nvim_buf_attach(studio.buffer, false, { on_lines = changed, on_reload = changed })
+  changed()
+end
+
 ---@param studio lofi.studio.Studio
 local function watch(studio)
   local group = vim.api.nvim_create_augroup("lofi.studio." .. studio.buffer, { clear = true })
   local function on(event, callback)
     vim.api.nvim_create_autocmd(event, { group = group, buffer = studio.buffer, callback = callback })
   end
-  on({ "TextChanged", "TextChangedI", "TextChangedP" }, function()
-    marks.draw(studio)
-    diagnose.soon(studio)
-  end)
   on("BufEnter", function()
     last = studio.buffer
   end)
@@ -113,8 +138,17 @@ local function watch(studio)
     if args.match:find("lofi://studio", 1, true) then
       vim.bo[studio.buffer].modified = false
       run.start(studio)
-    else -- :w night.lofi.toml
-      vim.cmd("noautocmd write" .. (vim.v.cmdbang == 1 and "! " or " ") .. vim.fn.fnameescape(args.file))
+      return
+    end
+    local renamed = args.match == vim.api.nvim_buf_get_name(studio.buffer) -- :saveas, else :w {file}
+    if renamed then
+      vim.bo[studio.buffer].buftype = ""
+      watch(studio)
+    end
+    local bang = (renamed or vim.v.cmdbang == 1) and "! " or " "
+    local ok, problem = pcall(vim.cmd, "noautocmd write" .. bang .. vim.fn.fnameescape(args.match))
+    if not ok then
+      words.say((tostring(problem):gsub("^.-:(E%d+:)", "%1")), words.ERROR)
     end
   end)
 end
@@ -141,8 +175,7 @@ local function attach(buffer)
   if not pcall(vim.treesitter.start, buffer, "toml") then
     vim.bo[buffer].syntax = "toml"
   end
-  marks.draw(studio)
-  diagnose.soon(studio)
+  follow(studio)
   return studio
 end
 

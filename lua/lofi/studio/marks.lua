@@ -3,6 +3,7 @@ local config = require("lofi.config")
 local message = require("lofi.message")
 local names = require("lofi.studio.names")
 local stages = require("lofi.studio.stages")
+local state = require("lofi.state")
 local time = require("lofi.time")
 
 local M = {}
@@ -83,15 +84,20 @@ local function told(result, edited)
   end
   if result.state == "waiting" then
     add(result.ahead and ("waiting, %d ahead"):format(result.ahead) or "waiting", "LofiMuted")
+  elseif result.state == "running" and not result.percent then
+    local loading = state.current.loading
+    add(loading and ("loading %s %s"):format(loading.backend, loading.model) or "begins", "LofiGenerating")
   elseif result.state == "running" then
     local left = result.eta_sec and (", %s left"):format(time.clock(math.ceil(result.eta_sec))) or ""
-    add(("%d %%%s"):format(result.percent or 0, left), "LofiGenerating")
+    local of_all = left ~= "" and result.more_stages and " in all" or ""
+    add(("%d %%%s%s"):format(result.percent, left, of_all), "LofiGenerating")
   elseif result.state == "failed" then
     add("failed: " .. (result.message or "nobody knows why"), "LofiError")
   elseif result.state == "cancelled" then
     add("cancelled", "LofiWarn")
   else
-    add(result.seconds and ("done in %.1f s"):format(result.seconds) or "done", "LofiOk")
+    local took = result.seconds and (" in %.1f s"):format(result.seconds) or ""
+    add(result.cached and "done, from the library" or "done" .. took, "LofiOk")
   end
   local first = result.tracks[1]
   if first then

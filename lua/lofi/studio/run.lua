@@ -17,8 +17,10 @@ local M = {}
 ---@field mark integer where it stands, see lofi.studio.marks
 ---@field ahead? integer jobs before a waiting one
 ---@field percent? integer
----@field eta_sec? number
+---@field eta_sec? number of the whole run
+---@field more_stages? boolean there are stages after it
 ---@field seconds? number that it took
+---@field cached? boolean all was in the library
 ---@field tracks { id: string, duration_sec: number, prompt: string }[]
 ---@field latent_id? string
 ---@field checkpoint_id? string
@@ -38,21 +40,29 @@ local function of(params)
   elseif params.stage_index then
     return studio, studio.run[params.stage_index + 1]
   end
-  return studio,
-    vim.iter(studio.run):find(function(result)
-      return result.state == "running" or result.state == "waiting"
-    end)
+  local result = vim.iter(studio.run):find(function(one)
+    return one.state == "running" or one.state == "waiting"
+  end)
+  return studio, result or studio.run[#studio.run]
 end
 
+--- Take what is told of a job into its studio. Of an older job nothing is kept but that it is over.
 ---@param event string
 ---@param change fun(result: lofi.studio.Result, params: table, studio: lofi.studio.Studio)
-local function hear(event, change)
+---@param is_end? boolean
+local function hear(event, change, is_end)
   events.on(event, function(params)
     local studio, result = of(params)
-    if studio then
-      if result then
-        change(result, params, studio)
+    if result then
+      change(result, params, studio --[[@as lofi.studio.Studio]])
+    end
+    if is_end then
+      by_job[params.job_id] = nil
+      if studio then
+        studio.job = nil
       end
+    end
+    if studio then
       marks.draw(studio)
     end
   end)
@@ -68,18 +78,15 @@ end
 
 --- The run is over: what was not begun will not be.
 ---@param studio lofi.studio.Studio
----@param job string
 ---@param left "failed"|"cancelled" what its stages are that had begun
-local function stop(studio, job, left)
-  by_job[job] = nil
-  for _, result in ipairs(studio.job == job and studio.run or {}) do
+local function stop(studio, left)
+  for _, result in ipairs(studio.run) do
     if result.state == "running" then
       result.state = left
     elseif result.state == "waiting" then
       result.state = "cancelled"
     end
   end
-  studio.job = studio.job ~= job and studio.job or nil
 end
 
 local listening = false
@@ -89,7 +96,10 @@ local function listen()
     return
   end
   listening = true
-  hear("generation_started", function(result)
+  hear("generation_started", function(result, _, studio)
+    for _, one in ipairs(studio.run) do
+      one.ahead = nil
+    end
     result.state = "running"
   end)
   hear("generation_progress", function(result, params, studio)
@@ -98,8 +108,16 @@ local function listen()
       before.state = before.state == "waiting" and "done" or before.state
     end
     result.state, result.eta_sec = "running", params.eta_sec
-    local done, total = params.current_step or 0, math.max(params.total_steps or 0, 1)
-    result.percent = math.max(result.percent or 0, math.floor(100 * done / total))
+    result.more_stages = (params.stage_index or 0) + 1 < (params.stages or 1)
+    local done, total = params.current_step or 0, params.total_steps or 0
+    if done > 0 and total > 0 then -- before the first step it may load its model
+      result.percent = math.max(result.percent or 0, math.floor(100 * done / total))
+    end
+  end)
+  events.on("backend_status", function()
+    for _, studio in pairs(by_job) do
+      marks.draw(studio)
+    end
   end)
   hear("stage_complete", function(result, params)
     result.state, result.seconds, result.params = "done", params.seconds, params.params
@@ -113,27 +131,17 @@ local function listen()
   end)
   hear("generation_error", function(result, params, studio)
     result.state, result.message = "failed", (params.message:gsub("^stages%[%d+%]: ", ""))
-    stop(studio, params.job_id, "failed")
-  end)
-  hear("generation_cancelled", function(_, params, studio)
-    stop(studio, params.job_id, "cancelled")
-  end)
-  events.on("generation_complete", function(params)
-    local studio = by_job[params.job_id]
-    if not studio then
-      return
+    stop(studio, "failed")
+  end, true)
+  hear("generation_cancelled", function(_, _, studio)
+    stop(studio, "cancelled")
+  end, true)
+  hear("generation_complete", function(_, params, studio)
+    for _, result in ipairs(studio.run) do
+      result.state, result.cached = "done", params.cached
     end
-    by_job[params.job_id] = nil
-    if studio.job == params.job_id then
-      local last = studio.run[#studio.run]
-      last.tracks = brief(params.tracks)
-      for _, result in ipairs(studio.run) do
-        result.state = "done"
-      end
-      studio.job = nil
-    end
-    marks.draw(studio)
-  end)
+    studio.run[#studio.run].tracks = brief(params.tracks)
+  end, true)
 end
 
 --- A result for each stage, in their order; those before `from` keep what they have.
@@ -213,11 +221,15 @@ function M.start(studio, from)
   marks.draw(studio)
 end
 
---- End the latest run.
+--- End the latest run, or one before it that goes on.
 ---@param studio lofi.studio.Studio
 function M.cancel(studio)
-  if studio.job then
-    require("lofi").cancel(studio.job, words.or_complain(function() end))
+  local job = studio.job
+    or vim.iter(pairs(by_job)):find(function(_, of_job)
+      return of_job == studio
+    end)
+  if job then
+    require("lofi").cancel(job, words.or_complain(function() end))
   else
     words.say("it does not run.")
   end

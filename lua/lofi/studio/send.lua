@@ -42,15 +42,16 @@ function M.restore(id)
   end)
 end
 
---- The same as a further stage of the studio that was used last.
+--- The same as a further stage of the studio that was used last, or as the first of an untouched one.
 ---@param id string
 function M.add(id)
   ask(id, function(lines, stage)
-    local to = studio.last()
-    if to then
-      to:show(stages.insert(to.buffer, nil, lines))
+    local to = studio.last() or studio.fresh()
+    if to:is_untouched() then
+      vim.api.nvim_buf_set_lines(to.buffer, 0, -1, false, lines)
+      to:show(0)
     else
-      studio.fresh(lines):show()
+      to:show(stages.insert(to.buffer, nil, lines))
     end
     tell_latent(stage)
   end)
@@ -153,7 +154,7 @@ function M.out(from)
     local line = lines[row + 1]
     if source and row == source.row then
       line = left_by(worked_from and results[worked_from.header])
-        or "# " .. line .. " has not been made yet, so there is nothing to work from"
+        or ("# %s (not made yet, so it is left out)"):format(line)
     end
     table.insert(text, line)
   end

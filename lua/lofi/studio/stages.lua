@@ -31,7 +31,7 @@ local function opened(text)
   local at = 1
   while true do
     local from, to, quote = text:find("([\"'])", at)
-    if not from or text:sub(1, from):find("^[^\"']*#") then
+    if not from or text:sub(at, from):find("#", 1, true) then
       return nil
     end
     local three = quote:rep(3)

@@ -130,10 +130,11 @@ class AceStepEngine:
             checkpoint_step=params.checkpoint_step,
         )
         del denoiser
-        self._keep(params, sampled, grid, context)
-        if not context.wants_audio:
-            return []
-        return self._sound(parts, params, sampled.latent, context, progress, _splice(params, source))
+        made: list[Rendering] = []
+        if context.wants_audio:
+            made = self._sound(parts, params, sampled.latent, context, progress, _splice(params, source))
+        self._keep(params, sampled, grid, context)  # last: a GPU may fail before, and then it all comes once more
+        return made
 
     def _source(
         self, parts: Parts, params: StageParams, origin: Origin | None, context: RenderContext

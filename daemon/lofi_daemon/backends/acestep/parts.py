@@ -133,7 +133,8 @@ class Parts:
             "transformer": transformer,
             "vae": memory.elements(found.vae),
         }
-        return {name: count * self._dtype.itemsize for name, count in counted.items()}
+        sizes = {name: count * self._dtype.itemsize for name, count in counted.items()}
+        return sizes | {"vae": counted["vae"] * torch.float32.itemsize}  # its decoder stays in float32 on a processor
 
 
 def _kernels(notice: Callable[[NoticeLevel, str], None]) -> Kernels | None:

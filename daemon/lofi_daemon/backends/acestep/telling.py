@@ -18,12 +18,23 @@ from acestep_core.v15.modules import Conditioner
 from ...model import StageParams
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)
 class Encoded:
-    """Words, [1, tokens, width] each."""
+    """Words, [1, tokens, width] each; ``packed`` is what the condition encoder makes of them and a timbre of silence,
+    once it was asked: it is the same for all variations of a prompt."""
 
     text: Tensor
     lyric: Tensor
+    packed: Tensor | None = None
+
+    def heard(self, conditioner: Conditioner, timbre_frames: int, timbre: Tensor | None) -> Tensor:
+        """[1, tokens, width], with ``timbre`` [frames, 64] in place of silence where there is one."""
+        if timbre is None and self.packed is not None:
+            return self.packed
+        packed, _ = conditioner.encoded(tasks.hear(conditioner, self.text, self.lyric, 1, timbre_frames, timbre))
+        if timbre is None:
+            self.packed = packed
+        return packed
 
 
 @dataclass(frozen=True)
@@ -60,11 +71,11 @@ def tell(
             made = masks.frames([_item(params)], source[i : i + 1], silence)
             given, window = tasks.from_frames(made), None if made.window is None else made.window[0]
         reference = None if timbre is None else timbre[i]
-        heard = tasks.hear(conditioner, said.text, said.lyric, 1, timbre_frames, reference)
-        conditions.append(conditioner.condition(heard, given))
+        heard = said.heard(conditioner, timbre_frames, reference)
+        conditions.append(Condition(heard, conditioner.context(given)))
         if plain is not None:
-            heard = tasks.hear(conditioner, plain.text, plain.lyric, 1, timbre_frames, reference)
-            switched.append(conditioner.without_source(heard, given))
+            heard = plain.heard(conditioner, timbre_frames, reference)
+            switched.append(Condition(heard, conditioner.context(conditioner.silenced(given))))
     return Told(_batch(conditions, batch), _batch(switched, batch) if switched else None, window)
 
 

@@ -85,10 +85,10 @@ class LatentTable:
         with self._named():
             rows = self._db.execute(
                 "SELECT id, json_extract(record, '$.parent_ids'),"
-                " coalesce(json_array_length(record, '$.track_ids'), 1) FROM latents"
+                " coalesce(json_extract(record, '$.heard'), 1) FROM latents"
             ).fetchall()
         parents = {i: msgspec.json.decode(text or "[]", type=tuple[str, ...]) for i, text, _ in rows}
-        return parents, {latent_id for latent_id, _, tracks in rows if tracks}
+        return parents, {latent_id for latent_id, _, heard in rows if heard}
 
     def some(self, ids: Collection[str]) -> list[LatentRow]:
         """Those of ``ids`` that have a row."""

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from ...errors import LofiError
 from ...library.room import Library
 from ...model import AudioFormat
+from ...stages.resolve import MAX_PROMPT
 from ..wire import Later
 from .table import NoParams, Table
 
@@ -54,12 +55,17 @@ class ExportParams(Struct, frozen=True, forbid_unknown_fields=True):
     format: AudioFormat | None = None
 
 
+class ImportParams(Struct, frozen=True, forbid_unknown_fields=True):
+    path: str
+    prompt: Annotated[str, Meta(min_length=1, max_length=MAX_PROMPT)] | None = None
+
+
 class WaveformParams(Struct, frozen=True, forbid_unknown_fields=True):
     track_id: str
     columns: Annotated[int, Meta(ge=1, le=MAX_COLUMNS)]
 
 
-def add(table: Table, library: Library) -> None:
+def add(table: Table, library: Library, audio_format: AudioFormat) -> None:
     @table.method("cache_list", ListParams)
     async def cache_list(params: ListParams) -> object:
         tracks, total = await library.page(params.query, params.sort, params.limit, params.offset)
@@ -104,6 +110,10 @@ def add(table: Table, library: Library) -> None:
             return {"path": str(await library.export(params.track_id, params.path, params.format))}
 
         return Later(export())
+
+    @table.method("track_import", ImportParams)
+    async def track_import(params: ImportParams) -> object:
+        return Later(library.take_in(params.path, params.prompt, audio_format))
 
     @table.method("track_waveform", WaveformParams)
     async def track_waveform(params: WaveformParams) -> object:
