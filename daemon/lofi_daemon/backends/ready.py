@@ -50,16 +50,15 @@ def first_model(backend: str, settings: Settings) -> str:
     return next(here, known[0].model)
 
 
-def installed(backend: str, model: str | None, settings: Settings) -> store.Found:
-    """Where those of ``model`` are. Raises MODEL_NOT_FOUND."""
-    wanted = catalogue.find(backend, model)
-    found = store.look(wanted, store.root_of(backend, settings))
+def installed(backend: str, weights: catalogue.Weights, settings: Settings) -> store.Found:
+    """Where those weights are. Raises MODEL_NOT_FOUND."""
+    found = store.look(weights, store.root_of(backend, settings))
     if found.status != "ready":
         raise LofiError(
             "MODEL_NOT_FOUND",
-            f"The weights of {wanted.title} are not here; get them: lofi download {backend} {wanted.model}, or "
+            f"The weights of {weights.title} are not here; get them: lofi download {backend} {weights.model}, or "
             ":LofiBackends in the editor.",
-            field="model", got=wanted.model,
+            field="model", got=weights.model,
         )  # fmt: skip
     return found
 

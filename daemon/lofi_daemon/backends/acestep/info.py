@@ -64,10 +64,11 @@ _MODELS = tuple(weights.model for weights in catalogue.CATALOGUE["ace_step_15"])
 
 
 def _equip(settings: Settings, params: StageParams) -> Equipment:
-    found = ready.installed("ace_step_15", params.model, settings)
+    weights = catalogue.find("ace_step_15", params.model)
+    found = ready.installed("ace_step_15", weights, settings)
     where = device.choose(settings)
     how = precision.choose(settings.ace_step_precision, where)
-    version = f"acestep-v15-{params.model}@{found.stamp}/{how}/{SCHEMA}"
+    version = f"acestep-v15-{weights.model}@{found.stamp}/{how}/{SCHEMA}"
     if params.lora:
         version += f"/lora-{_fingerprint(tuple(checks.adapter_file(adapter) for adapter in params.lora))}"
     return Equipment(version, tuple(map(str, found.folders)), how, where)

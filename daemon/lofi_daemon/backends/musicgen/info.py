@@ -56,10 +56,11 @@ def _check(params: StageParams) -> None:
 
 
 def _equip(settings: Settings, params: StageParams) -> Equipment:
-    found = ready.installed("musicgen", params.model, settings)
+    weights = catalogue.find("musicgen", params.model)
+    found = ready.installed("musicgen", weights, settings)
     where = device.choose(settings)
     precision = choose(settings.musicgen_precision, where)
-    version = f"musicgen-{params.model}@{found.stamp}/{precision}/{SCHEMA}"
+    version = f"musicgen-{weights.model}@{found.stamp}/{precision}/{SCHEMA}"
     stride = settings.musicgen_stride_sec
     if stride != STRIDE_SEC and (params.duration_sec > WINDOW_SEC or params.stage_type == "continue"):
         version += f"/stride {stride}"
