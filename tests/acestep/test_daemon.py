@@ -16,7 +16,7 @@ import pytest
 import safetensors.numpy
 from support.made_latents import blob, record
 from support.neovim import ROOT
-from support.raw_daemon import REAL, RawDaemon
+from support.raw_daemon import RawDaemon
 
 from lofi_daemon.library.latents.file import seal
 
@@ -37,13 +37,16 @@ pytestmark = pytest.mark.timeout(400)
 def models(tmp_path_factory):
     """A models folder as other programs fill it, and an sft whose weights are damaged in a way that nobody sees."""
     import torch
+    from diffusers.models.autoencoders import autoencoder_oobleck
     from safetensors.torch import load_file, save_file
     from support import tiny_acestep
 
     root, work = tmp_path_factory.mktemp("models"), tmp_path_factory.mktemp("work")
-    tiny_acestep.published(root)
-    tiny_acestep.published(work, variant="base")
-    tiny_acestep.diffusers(root, work, "base")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(autoencoder_oobleck, "OobleckEncoder", tiny_acestep.wide_encoder())
+        tiny_acestep.published(root)
+        tiny_acestep.published(work, variant="base")
+        tiny_acestep.diffusers(root, work, "base")
     shutil.copytree(root / "acestep-v15-turbo", root / "acestep-v15-sft")
     config = json.loads((root / "acestep-v15-sft" / "config.json").read_text())
     (root / "acestep-v15-sft" / "config.json").write_text(json.dumps(config | {"is_turbo": False}))
@@ -64,6 +67,7 @@ def env(home, models):
         "LOFI_ACE_STEP_MODEL_PATH": str(models),
         "XDG_CACHE_HOME": str(home / "cache"),
         "LOFI_DEATHS": str(home / "deaths"),
+        "LOFI_CODEC": str(home / "codec"),
     }
 
 
@@ -112,7 +116,7 @@ def notices(daemon):
 def first(home, env):
     """What the first daemon made of each model, a batch of two with a checkpoint; that daemon is gone."""
     found = {}
-    with RawDaemon(home / "library", REAL, "worker_nice=0", env=env) as daemon:
+    with RawDaemon(home / "library", MORTAL, "worker_nice=0", env=env) as daemon:
         backend = next(one for one in daemon.result("get_backends")["backends"] if one["type"] == "ace_step_15")
         for model in MODELS:
             tracks = made(daemon, model, batch_size=2, checkpoint_step=KEPT_AT, lyrics="[verse]\nrain", bpm=80)
@@ -358,3 +362,45 @@ def made_of(daemon, method, params):
     end = daemon.end_of(daemon.result(method, params)["job_id"], LONG)
     assert end["method"] == "generation_complete", end
     return end["params"]["tracks"][0]
+
+
+def test_every_kind_of_stage_is_run_in_turn_and_only_sound_that_is_needed_is_decoded(daemon, home):
+    shared = {"backend": "ace_step_15", "model": "turbo", "prompt": "lofi rain", "seed": 11}
+    stages = [
+        {"duration_sec": SECONDS},
+        {"stage_type": "cover", "src_stage": 0, "prompt": "brushes"},
+        {"stage_type": "repaint", "src_stage": 1, "repaint_start": 1.0, "repaint_end": 3.0, "preview": True},
+        {"stage_type": "refine", "src_stage": 2, "t_start": 0.5, "prompt": ""},
+        {"stage_type": "extract", "src_stage": 0, "track_name": "drums", "model": "base", "inference_steps": 2},
+        {"stage_type": "lego", "src_stage": 3, "track_name": "bass", "model": "base", "inference_steps": 2},
+        {"stage_type": "complete", "src_stage": 4, "track_classes": ["drums"], "model": "base", "inference_steps": 2},
+    ]
+    codec = home / "codec"
+    codec.unlink()
+    reply = daemon.result("pipeline_run", {"stages": stages, "shared": shared})
+    end = daemon.end_of(reply["job_id"], LONG)
+    assert end["method"] == "generation_complete", end
+    ends = [m["params"] for m in daemon.notifications("stage_complete") if m["params"]["job_id"] == reply["job_id"]]
+    source, own = ["decode", "encode"], ["decode"]
+    assert codec.read_text().split() == [*source, *source, *own, *source, *source, *source, *own], (
+        "cover, then repaint, which is heard; refine nothing; extract, lego, and complete, which is heard"
+    )
+    assert [len(done["tracks"]) for done in ends] == [0, 0, 1, 0, 0, 0, 1]
+    latents = [done["latent_ids"][0] for done in ends]
+    for stage, done in zip(stages, ends, strict=True):
+        used = {name: value for name, value in stage.items() if name != "src_stage"}
+        assert used.items() <= done["params"].items()
+        if "src_stage" in stage:
+            assert done["params"]["src_latent_id"] == latents[stage["src_stage"]]
+    every = [values(daemon, latent) for latent in latents]
+    assert not any(np.array_equal(one, other) for i, one in enumerate(every) for other in every[:i])
+    (repainted,), (completed,) = ends[2]["tracks"], ends[6]["tracks"]
+    family = daemon.result("lineage", {"track_id": completed["id"]})["nodes"]
+    assert {node["id"]: node["parent_ids"] for node in family} == {
+        latents[0]: [], latents[1]: [latents[0]], repainted["id"]: [latents[1]], latents[3]: [repainted["id"]],
+        latents[4]: [latents[0]], latents[5]: [latents[3]], completed["id"]: [latents[4]],
+    }  # fmt: skip
+    codec.unlink()
+    again = daemon.result("pipeline_run", {"stages": stages, "shared": shared})
+    assert (again["status"], again["track_id"]) == ("cached", completed["id"])
+    assert not codec.exists()

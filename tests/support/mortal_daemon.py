@@ -1,8 +1,8 @@
 """The real daemon and worker, but the worker leaves an automatic checkpoint at every step, and dies at some.
 
 "die N" at the beginning of a prompt: after its third step the worker is killed, N times in all; the file that
-``LOFI_DEATHS`` names holds the step that each worker began such a job with. Arguments are settings, KEY=VALUE, with or
-without "--set" before them.
+``LOFI_DEATHS`` names holds the step that each worker began such a job with. ACE-Step's engine is that of
+support/wide_acestep.py. Arguments are settings, KEY=VALUE, with or without "--set" before them.
 """
 
 import os
@@ -34,10 +34,12 @@ class Mortal(latents.StageLatents):
 
 
 if sys.argv[1:] == ["worker"]:
+    from lofi_daemon.backends import registry
     from lofi_daemon.engine import worker
     from lofi_daemon.stages import executor
 
     executor.StageLatents = latents.StageLatents = Mortal
+    registry.ENGINE_MODULES["ace_step_15"] = "wide_acestep"
     worker.main()
 else:
     from lofi_daemon.__main__ import serve

@@ -62,6 +62,21 @@ def vae(seed: int = 0) -> object:
     ).eval()
 
 
+def wide_encoder() -> type:
+    """For ``OobleckEncoder`` in diffusers: one that ends in 64 latent channels, however narrow it is. Theirs must be as
+    wide from its first layer on, and takes half a minute for five seconds of sound."""
+    from diffusers.models.autoencoders.autoencoder_oobleck import OobleckEncoder
+    from torch import nn
+    from torch.nn.utils import weight_norm
+
+    class WideEncoder(OobleckEncoder):
+        def __init__(self, *arguments: object, **named: object) -> None:
+            super().__init__(*arguments, **named)
+            self.conv2 = weight_norm(nn.Conv1d(self.conv2.in_channels, 2 * 64, kernel_size=3, padding=1))
+
+    return WideEncoder
+
+
 def _vae(folder: Path) -> None:
     vae().save_pretrained(folder)  # type: ignore[attr-defined]
 
