@@ -83,8 +83,8 @@ def _arguments(config: Mapping[str, Any], of: type) -> dict[str, Any]:
 def load_vae(layout: Layout, dtype: torch.dtype = torch.float32, device: torch.device = CPU) -> AutoencoderOobleck:
     """The autoencoder between latents and 48 kHz stereo (vae.py decodes with it).
 
-    On the CPU the decoder of one in bfloat16 stays float32: rounded after each of its layers the sound would be no
-    more than 34 dB from what it should be. The kernels narrow it themselves, where that is not heard.
+    On the CPU the decoder of one in bfloat16 stays float32: rounded after each of its layers, the sound would lie
+    within some 30 dB of what it should be. The kernels narrow a copy themselves, where that is not heard.
     """
     with torch.device("meta"):
         made = AutoencoderOobleck(**_arguments(weights.read_config(layout.vae), AutoencoderOobleck))

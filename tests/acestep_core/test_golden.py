@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from support.tiny_acestep import GOLDEN
 
 from tests.golden.__main__ import check, main
+from tests.golden.report import distance
 
 SETS = ("core", "xl", "text_masks")
 
@@ -49,6 +51,12 @@ def test_an_output_that_differs_fails(copy: Path, key: str, capsys: pytest.Captu
     rewrite(copy, **{key: changed})
     assert main([str(copy)]) == 1
     assert capsys.readouterr().out.splitlines()[-1].endswith("1 failed")
+
+
+def test_what_is_no_number_is_infinitely_far_off_beside_whatever_else_is_compared() -> None:
+    right, no_number = torch.zeros(2), torch.tensor([0.0, math.nan])
+    assert max(distance(right, right), distance(right, no_number)) == math.inf
+    assert max(distance(right, right), distance(no_number, right)) == math.inf
 
 
 @pytest.mark.parametrize("change", [{"mod.unheard_of": torch.ones(2)}, {"turbo.t2m_ode_shift3.final": None}])

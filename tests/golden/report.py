@@ -27,14 +27,18 @@ class Case:
 
 
 def distance(made: Tensor, recorded: Tensor) -> float:
-    """The largest absolute difference; infinite where the shapes differ. For bools and integers: how many differ."""
+    """The largest absolute difference; infinite where the shapes differ, and for NaN, which max() may lose.
+
+    For bools and integers: how many differ.
+    """
     if made.shape != recorded.shape:
         return math.inf
     if not recorded.dtype.is_floating_point:
         return float((made.long() != recorded.long()).sum())
     if not made.numel():
         return 0.0
-    return float((made.double() - recorded.double()).abs().max())
+    worst = float((made.double() - recorded.double()).abs().max())
+    return math.inf if math.isnan(worst) else worst
 
 
 def differences(made: object, recorded: object) -> float:
