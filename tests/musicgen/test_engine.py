@@ -90,9 +90,9 @@ def test_another_stride_is_another_track_only_beyond_one_window(monkeypatch):
     from lofi_daemon.backends.musicgen import info
     from lofi_daemon.config import Settings
     from lofi_daemon.model import StageParams
-    from lofi_daemon.models.store import Found
+    from lofi_daemon.models import store
 
-    monkeypatch.setattr(info.store, "look", lambda weights, root: Found("ready", commit="c" * 40))
+    monkeypatch.setattr(store, "look", lambda weights, root: store.Found("ready", commit="c" * 40))
 
     def version(stride, seconds):
         params = StageParams(backend="musicgen", model="small", prompt="rain", duration_sec=seconds, seed=1)
