@@ -10,6 +10,7 @@ import pytest
 from support.made_latents import record
 
 from lofi_daemon.backends.acestep import plan
+from lofi_daemon.backends.acestep.checks import require_tokenizer
 from lofi_daemon.backends.acestep.info import V15
 from lofi_daemon.backends.acestep.precision import choose
 from lofi_daemon.config import Settings
@@ -114,6 +115,22 @@ def test_lyrics_make_a_song_and_an_instrumental_piece_has_none():
 )
 def test_bad_input_gets_its_named_error(asked, name, field):
     refused(name, field, "", resolved, **asked)
+
+
+def test_a_cover_by_a_model_without_its_tokenizer_is_refused_and_the_rest_is_not(tmp_path):
+    asked = resolved(model="xl-turbo").params
+    cover = msgspec.structs.replace(asked, stage_type="cover", src_audio_id="1" * 64)
+    for part in ("transformer", "audio_tokenizer"):
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "config.json").touch()
+    require_tokenizer(asked, tmp_path)
+    refused("INVALID_STAGE", "stage_type", "model=turbo", require_tokenizer, cover, tmp_path)
+    (tmp_path / "audio_token_detokenizer").mkdir()
+    (tmp_path / "audio_token_detokenizer" / "config.json").touch()
+    require_tokenizer(cover, tmp_path)
+    (tmp_path / "transformer").rename(tmp_path / "published")
+    (tmp_path / "audio_tokenizer").rename(tmp_path / "inside")
+    require_tokenizer(cover, tmp_path)  # one file holds all of it
 
 
 def test_fields_of_another_stage_are_said_and_leave_the_track_as_it_is():

@@ -176,6 +176,16 @@ def test_a_second_death_fails_it_and_the_next_job_is_made(daemon, tmp_path):
     assert made(daemon, "latent", seed=4)
 
 
+def test_a_job_that_the_user_cancelled_never_goes_on_whenever_its_worker_dies(daemon, tmp_path):
+    job = daemon.result("generate", {"prompt": "latent die 1 cancelled", "backend": "ace_step_15"})["job_id"]
+    daemon.wait(lambda m: m.get("method") == "generation_started")
+    assert daemon.result("cancel", {"job_id": job})["was_generating"]
+    assert daemon.end_of(job)["method"] == "generation_cancelled"
+    assert made(daemon, "latent", seed=4)
+    assert runs(tmp_path) == "-"
+    assert list((tmp_path / "cache").rglob("checkpoint*")) == []
+
+
 def test_a_job_that_left_no_checkpoint_fails_at_its_first_death(daemon):
     job = daemon.result("generate", {"prompt": "crash", "backend": "ace_step_15"})["job_id"]
     assert daemon.end_of(job)["params"]["code"] == "MODEL_INFERENCE_FAILED"

@@ -7,7 +7,8 @@
 "stream SPEED [hold AT] [fail AT | crash AT]": makes ``sound.swell`` at that many times real time and lets it be
 heard; at AT seconds of audio it waits for ~/go, fails or dies.
 "latent": keeps a latent of its seed's noise, or of what it starts from, and a checkpoint if one was asked for ·
-"latent die TIMES": leaves an automatic checkpoint and dies, so many times (a file in ``LOFI_PUPPET_DEATHS`` counts).
+"latent die TIMES [cancelled]": leaves an automatic checkpoint and dies, so many times (a file in
+``LOFI_PUPPET_DEATHS`` counts), or once it has been cancelled.
 It writes an honest little FLAC file for each track.
 """
 
@@ -113,6 +114,8 @@ def latent(job: Run, words) -> None:
         if deaths.stat().st_size <= int(words[1]):
             own._next_save = 0.0
             own.checkpoint(lambda: msgspec.structs.replace(made, checkpoint_step=1))
+            while words[2:] == ["cancelled"] and job.job_id not in cancelled:
+                time.sleep(0.005)
             os.kill(os.getpid(), signal.SIGKILL)
     if params.checkpoint_step is not None:
         own.keep(msgspec.structs.replace(made, checkpoint_step=params.checkpoint_step))

@@ -9,6 +9,7 @@ from ...errors import LofiError
 from ...model import LatentRecord, Lora, StageParams
 from . import plan
 
+_TOKENIZERS = ("audio_tokenizer", "audio_token_detokenizer")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z]{2,4})?|unknown")
 
 
@@ -64,6 +65,20 @@ def require_step(params: StageParams, start: LatentRecord | None) -> None:
         f"The run {taken}: checkpoint_step {params.checkpoint_step} is none of them.",
         field="checkpoint_step", expected=[steps[0], steps[-1]] if steps else [], got=params.checkpoint_step,
     )  # fmt: skip
+
+
+def require_tokenizer(params: StageParams, model: Path) -> None:
+    """Raises INVALID_STAGE for a cover by a model in diffusers' layout that came without its tokenizer pair, as the
+    published xl-turbo does (``acestep_core.v15.layout``)."""
+    if params.stage_type != "cover" or not (model / "transformer").is_dir():
+        return
+    if not all((model / part / "config.json").is_file() for part in _TOKENIZERS):
+        raise LofiError(
+            "INVALID_STAGE",
+            f"This copy of ACE-Step {params.model} came without its audio tokenizer, through which a cover hears its "
+            "source: take another model, such as model=turbo.",
+            field="stage_type", expected=["generate", "refine", "repaint"], got="cover",
+        )  # fmt: skip
 
 
 def adapter_file(adapter: Lora) -> Path:

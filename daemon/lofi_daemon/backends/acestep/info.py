@@ -66,6 +66,7 @@ _MODELS = tuple(weights.model for weights in catalogue.CATALOGUE["ace_step_15"])
 def _equip(settings: Settings, params: StageParams) -> Equipment:
     weights = catalogue.find("ace_step_15", params.model)
     found = ready.installed("ace_step_15", weights, settings)
+    checks.require_tokenizer(params, found.folders[0])
     where = device.choose(settings)
     how = precision.choose(settings.ace_step_precision, where)
     version = f"acestep-v15-{weights.model}@{found.stamp}/{how}/{SCHEMA}"
