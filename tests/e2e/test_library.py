@@ -102,7 +102,7 @@ def test_a_job_stands_above_the_tracks_until_it_is_done(shelf, go):
     editor.wait(lambda: re.match(r" +\d+ %  generating +\S*  steps 20 hold", lines(editor)[0]))
     assert editor.lua("return vim.fn.getline('.')").endswith("piano ballad")
     editor.type("ggdd")
-    editor.wait_for_text("it is still being made")
+    editor.wait(lambda: any("it is still being made" in line for line in editor.seen))
     go()
     editor.wait(lambda: len(titles(editor)) == 4 and titles(editor)[0] == "steps 20 hold")
     assert_calm(editor)
