@@ -66,7 +66,7 @@ def _whole(folder: Path, name: str) -> Path | None:
 
 def _compile(compiler: str, folder: Path, name: str) -> Path:
     """In a folder of its own first: another process may be at it too, and both may win."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # what lies in it is run
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         made = Path(scratch) / "kernels.so"
         done = subprocess.run(

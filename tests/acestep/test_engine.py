@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from lofi_daemon.backends.base import GenerationCancelled, Origin
+from lofi_daemon.backends.base import Equipment, GenerationCancelled, Origin
 from lofi_daemon.errors import LofiError
 
 RATE = 48_000
@@ -180,6 +180,20 @@ def test_words_are_read_as_the_model_was_trained(stage):
     assert "- timesignature: 6\n- keyscale: A minor\n" in said.text
     assert "[Instrumental]" in words.of(stage.params(), "generate").lyric
     assert words.of(sung, "cover").text.startswith("# Instruction\nGenerate audio semantic tokens")
+
+
+def test_without_a_compiler_it_says_so_once_and_plays_all_the_same(made, stage, tiny, monkeypatch):
+    from acestep_core.native import build
+
+    def no(folder):
+        raise build.CannotBuildError("no C compiler was found (cc, gcc or clang)")
+
+    monkeypatch.setattr(build, "load", no)
+    equipment = Equipment("tiny", (str(tiny),), "bfloat16", "cpu")
+    one, other = (made(stage.params(seed=seed), audio=True, equipment=equipment) for seed in (1, 2))
+    assert len(one.context.notices) == 1 and "no C compiler was found" in one.context.notices[0]
+    assert other.context.notices == []
+    assert all(np.isfinite(each.audio[0]).all() and each.audio[0].any() for each in (one, other))
 
 
 def test_with_little_memory_one_part_is_held_at_a_time_and_with_plenty_all(tiny):

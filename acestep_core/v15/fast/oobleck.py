@@ -82,7 +82,8 @@ def decoder(vae: AutoencoderOobleck, kernels: Kernels) -> Decoder:
 
 
 class Decoder:
-    """The decoder of ``vae``, its weights arranged and narrowed to bfloat16."""
+    """The decoder of ``vae``, its weights arranged and narrowed to bfloat16: some 370 MB of the published one, beside
+    the module's own, which torch's way of decoding needs."""
 
     def __init__(self, vae: AutoencoderOobleck, kernels: Kernels) -> None:
         self._kernels = kernels
