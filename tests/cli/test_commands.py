@@ -215,7 +215,7 @@ def test_play_without_a_device_says_so(track):
 def test_latents_are_listed_pinned_and_deleted():
     made = lofi("generate", "latent", "--seed", "1", "--json").events[-1]["tracks"][0]["latent_id"]
     (row,) = [line.split("\t") for line in lofi("latents").out.splitlines()]
-    assert row[:5] == [made[:12], str(25 * 64 * 4), "-", "turbo", "-"] and row[6] == "latent"
+    assert row[:5] == [made[:12], str(128 * 64 * 4), "-", "turbo", "-"] and row[6] == "latent"
     assert lofi("latents", "pin", row[0]).out == f"{row[0]} is pinned.\n"
     assert lofi("latents", "--json").json["latents"][0]["pinned"] is True
     assert lofi("latents", "unpin", row[0]).out == f"{row[0]} is no longer pinned.\n"
