@@ -103,7 +103,7 @@ class App:
         self.engine = EngineHost(
             self._on_engine,
             self._on_worker_exit,
-            worker_environment(settings),
+            worker_environment(settings, log_file=shared_log),
             worker,
             idle_unload_sec=settings.idle_unload_min * 60,
         )

@@ -10,6 +10,8 @@ import pytest
 import soundfile
 from support.raw_daemon import RawDaemon
 
+from lofi_daemon.stages.request import STAGE_FIELDS
+
 COMMAND = (sys.executable, str(Path(__file__).parents[1] / "support" / "puppet_stages.py"))
 ACE = {"backend": "ace_step_15"}
 LATENT = ACE | {"duration_sec": 6}
@@ -179,7 +181,7 @@ def test_progress_counts_all_stages_and_never_falls(daemon):
         ([{"prompt": "x"}, {"prompt": "x", "tempo": 3}], "INVALID_PARAMS", "stages[1].tempo"),
         ([{"prompt": "x"}, {"prompt": "x", "bpm": "slow"}], "INVALID_PARAMS", "stages[1].bpm"),
         ([{"prompt": "x"}, {"prompt": "x", "scheduler": "warp"}], "INVALID_SCHEDULER", "stages[1].scheduler"),
-        ([{"prompt": "x"}, {"prompt": "x", "stage_type": "lego"}], "INVALID_STAGE", "stages[1].stage_type"),
+        ([{"prompt": "x"}, {"prompt": "x", "stage_type": "continue"}], "INVALID_STAGE", "stages[1].stage_type"),
         ([{"prompt": "x"}, {"prompt": ""}], "INVALID_PROMPT", "stages[1].prompt"),
         ([{"prompt": "x"}, REFINE], "INVALID_PARAMS", "stages[1].src_audio_id"),
         ([{"prompt": "x"}, REFINE | {"src_stage": 1}], "INVALID_PARAMS", "stages[1].src_stage"),
@@ -240,6 +242,55 @@ def test_a_restored_stage_makes_the_same_track_until_its_denoise_is_lowered(daem
     assert made["parent_ids"] == [track["id"], track["latent_id"]]
     (kept,) = daemon.result("pipeline_text", {"track_id": made["id"]})["stages"]
     assert (kept["init_latent_id"], kept["t_start"]) == (track["latent_id"], 0.4), "it stays what it was"
+
+
+ROOT = LATENT | {"stage_type": "generate", "prompt": "root", "model": "base", "seed": 1, "preview": True}
+COMMON = ACE | {
+    "model": "base", "prompt": "every", "duration_sec": 6.0, "seed": "18446744073709551615", "lyrics": "[verse]\nrain",
+    "vocal_language": "en", "instrumental": False, "bpm": 80, "keyscale": "D minor", "timesignature": "6/8",
+    "inference_steps": 20, "guidance_scale": 3.5, "scheduler": "heun", "shift": 2.5, "guidance": "cfg",
+    "cfg_interval": [0.1, 0.9], "checkpoint_step": 1, "preview": True,
+}  # fmt: skip
+WINDOW = {"repaint_start": 1.0, "repaint_end": 4.5}
+OF_TYPE = [
+    {"stage_type": "generate", "init_latent_id": "the root's", "t_start": 0.5, "resume_sample_index": 0},
+    {"stage_type": "refine", "src_latent_id": "the root's", "t_start": 0.5},
+    {"stage_type": "cover", "src_stage": 0, "cover_strength": 0.5, "cover_noise_strength": 0.25, "prompt": ""},
+    {"stage_type": "repaint", "src_audio_id": "the root", **WINDOW, "repaint_strength": 0.6},
+    {"stage_type": "extract", "src_stage": 0, "track_name": "drums"},
+    {"stage_type": "lego", "src_latent_id": "the root's", "track_name": "bass", **WINDOW},
+    {"stage_type": "complete", "src_audio_id": "the root", "track_classes": ["drums", "bass"]},
+]
+
+
+def test_the_round_trips_take_every_field_but_those_of_a_batch_and_of_musicgen():
+    left_out = {"batch_size", "temperature", "top_k", "top_p", "overlap_sec"}
+    assert set(COMMON).union(*OF_TYPE) | {"lora", "reference_audio_id"} == set(STAGE_FIELDS) - left_out
+
+
+@pytest.mark.parametrize("own", OF_TYPE, ids=lambda own: own["stage_type"])
+def test_no_field_is_lost_from_simple_to_custom_to_pipeline_and_back(daemon, shared_folder, own):
+    adapter = shared_folder / "x.safetensors"
+    adapter.touch()
+    _, (made,), _ = run(daemon, ROOT)
+    root = {"the root": made["tracks"][0]["id"], "the root's": made["latent_ids"][0]}
+    asked = COMMON | {"lora": [{"path": str(adapter), "scale": 0.5}], "reference_audio_id": root["the root"]}
+    asked |= {name: root.get(value, value) if isinstance(value, str) else value for name, value in own.items()}
+    reply, ends, _ = run(daemon, ROOT, asked)
+    (custom,) = daemon.result("pipeline_text", {"track_id": reply["track_id"]})["stages"]
+    if asked.pop("src_stage", None) is not None:
+        asked["src_latent_id"] = ends[0]["latent_ids"][0]
+    assert {name: custom.get(name) for name in asked} == asked
+
+    shared = ACE | {"bpm": 99, "lyrics": "other", "t_start": 0.3, "prompt": "other", "stage_type": "cover"}
+    text = daemon.result("pipeline_text", {"shared": shared, "stages": [ROOT, custom, REFINE | {"src_stage": 1}]})
+    read = daemon.result("pipeline_text", {"toml": text["toml"]})
+    assert read == text and read["stages"][1] == custom
+    again, _, _ = run(daemon, *read["stages"], shared=read["shared"])
+    assert again["stages"][1]["track_ids"] == [reply["track_id"]], "the same music"
+    (restored,) = daemon.result("pipeline_text", {"track_id": reply["track_id"]})["stages"]
+    made_once_more = {name: restored[name] for name in ("init_latent_id",) if name in custom}
+    assert restored == custom | made_once_more
 
 
 def test_the_family_is_told_from_its_oldest_and_names_what_is_gone(daemon):

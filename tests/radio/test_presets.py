@@ -5,6 +5,7 @@ import pytest
 from lofi_daemon import config
 from lofi_daemon.radio import presets
 from lofi_daemon.radio.presets import Preset
+from lofi_daemon.stages.request import STAGE_FIELDS
 
 
 @pytest.fixture
@@ -77,3 +78,11 @@ def test_files_that_cannot_be_read_leave_what_ships(file):
     assert len(moods) >= 12
     assert len(problems) == 2
     assert any("could not be read" in problem for problem in problems)
+
+
+@pytest.mark.parametrize("name", [name for name in STAGE_FIELDS if name.endswith("_id")])
+def test_a_preset_carries_no_latent_and_no_track(file, name):
+    file.write_text(f'[presets.mine]\nprompt = "x"\n{name} = "abcdef"\n')
+    moods, (problem,) = presets.load(file)
+    assert "mine" not in {mood.name for mood in moods} and name in problem
+    assert not hasattr(moods[0], name)

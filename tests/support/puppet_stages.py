@@ -83,10 +83,7 @@ def _daemon(settings):
     from lofi_daemon.backends.acestep.info import V15
     from lofi_daemon.backends.base import Availability
 
-    info = msgspec.structs.replace(
-        V15, availability=lambda settings: Availability("ready"), equip=None,
-        stage_types=("generate", "refine", "cover"),
-    )  # fmt: skip
+    info = msgspec.structs.replace(V15, availability=lambda settings: Availability("ready"), equip=None)
     registry.BACKENDS["ace_step_15"] = info
     serve(settings, worker=(sys.executable, __file__, "--worker"))
 

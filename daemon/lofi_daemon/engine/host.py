@@ -8,13 +8,14 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import msgspec
 
 from ..config import Settings
 from ..errors import LofiError
 from .link import FromWorker, Started, ToWorker, Unload, Unloaded, decode_from_worker, encode
-from .manners import NICE_VARIABLE
+from .manners import LOG_VARIABLE, NICE_VARIABLE
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +25,9 @@ MAX_LINE = 8 * 1024 * 1024
 UNLOAD_TIMEOUT_SEC = 30.0
 
 
-def worker_environment(settings: Settings, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+def worker_environment(
+    settings: Settings, environ: Mapping[str, str] = os.environ, log_file: Path | None = None
+) -> dict[str, str]:
     """The worker's environment: how far it stands back, its limit of threads, and whether it may see a GPU.
 
     These must be true before its libraries are loaded, so they are said here.
@@ -34,6 +37,7 @@ def worker_environment(settings: Settings, environ: Mapping[str, str] = os.envir
         env["CUDA_VISIBLE_DEVICES"] = ""
         env["HIP_VISIBLE_DEVICES"] = ""
     env[NICE_VARIABLE] = str(settings.worker_nice)
+    env[LOG_VARIABLE] = str(log_file or "")
     # torch's threads would spin after each small operation, on the cores that MusicGen's step needs: a fifth slower
     env.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if settings.threads:

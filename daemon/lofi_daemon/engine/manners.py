@@ -11,6 +11,9 @@ from pathlib import Path
 NICE_VARIABLE = "LOFI_WORKER_NICE"
 """How the front tells the worker, in its environment."""
 
+LOG_VARIABLE = "LOFI_WORKER_LOG"
+"""And where the log is that both write, if it is a file of the daemon's own; else the client keeps it."""
+
 _AUTOGROUP = Path("/proc/self/autogroup")
 _AUTOGROUP_PAUSE_SEC = 0.11  # the kernel takes one change each tenth of a second from those who are not root
 

@@ -30,7 +30,7 @@ from .link import (
     decode_to_worker,
     encode,
 )
-from .manners import NICE_VARIABLE, give_way
+from .manners import LOG_VARIABLE, NICE_VARIABLE, give_way
 
 if TYPE_CHECKING:
     from ..stages.executor import Engines
@@ -102,11 +102,7 @@ class Worker:
             self._emit(Failed(job.job_id, "MODEL_INFERENCE_FAILED", "Out of memory; ask for a shorter track."))
         except Exception as error:
             traceback.print_exc()
-            first = str(error).strip().splitlines()[:1]
-            reason = f"{type(error).__name__}{': ' + first[0] if first else ''}"
-            self._emit(
-                Failed(job.job_id, "MODEL_INFERENCE_FAILED", f"The backend failed ({reason}); the log has the details.")
-            )
+            self._emit(Failed(job.job_id, "MODEL_INFERENCE_FAILED", _unforeseen(error)))
         finally:
             self._cancelled.discard(job.job_id)
 
@@ -128,6 +124,13 @@ class Worker:
                     data = data[os.write(self._link, data) :]
         except OSError:
             os._exit(0)
+
+
+def _unforeseen(error: Exception) -> str:
+    first = str(error).strip().splitlines()[:1]
+    reason = f"{type(error).__name__}{': ' + first[0][:200] if first else ''}"
+    where = os.environ.get(LOG_VARIABLE)
+    return f"The backend failed ({reason}); the log has the details{': ' + where if where else ''}."
 
 
 def _die_with_parent() -> None:

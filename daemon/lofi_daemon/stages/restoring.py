@@ -53,5 +53,6 @@ def _taken_up(params: StageParams, latent_id: str | None, index: int) -> StageRe
 
 
 def _request(params: StageParams, more: dict[str, Any]) -> StageRequest:
-    fields = msgspec.to_builtins(params) | more
+    # the type is said even where it is the usual one: a pipeline that the stage is added to may share another
+    fields = msgspec.to_builtins(params) | {"stage_type": params.stage_type} | more
     return msgspec.convert({name: value for name, value in fields.items() if value is not None}, StageRequest)

@@ -46,6 +46,13 @@ local function given(track)
   return opts
 end
 
+--- Its prompt as it was sent: a track without words has "", and a title for people to read.
+---@param track lofi.Track
+---@return string
+local function said(track)
+  return track.params.prompt or track.prompt
+end
+
 --- Whether it was made from what no words can name.
 ---@param track lofi.Track
 ---@return boolean
@@ -60,7 +67,7 @@ end
 ---@return string line, string[] lost parameters that do not fit into a line
 function M.line(track, opts)
   opts = opts or given(track)
-  local words, lost = { "LofiGenerate", vim.trim((track.prompt:gsub("[%s%c]+", " "))) }, {}
+  local words, lost = { "LofiGenerate", vim.trim((said(track):gsub("[%s%c]+", " "))) }, {}
   for _, entry in ipairs(request.schema) do
     local value = opts[entry.name]
     local name = entry.alias and entry.alias[1] or entry.name
@@ -123,7 +130,7 @@ function M.vary(track)
     return
   end
   local opts = given(track)
-  opts.seed, opts.prompt = nil, track.prompt
+  opts.seed, opts.prompt = nil, said(track)
   require("lofi").generate(opts)
 end
 
