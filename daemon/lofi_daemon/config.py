@@ -68,6 +68,7 @@ class Settings(Struct, frozen=True):
     musicgen_precision: Literal["auto", "float32", "bfloat16", "int8"] = "auto"
     musicgen_stride_sec: Annotated[int, Meta(ge=5, le=29)] = 18
     ace_step_model_dir: str = ""
+    ace_step_model: Literal["auto", "turbo", "base", "sft", "xl-turbo", "xl-base", "xl-sft"] = "auto"
     ace_step_precision: Literal["auto", "float32", "bfloat16"] = "auto"
     ace_step_default_steps: Annotated[int, Meta(ge=1, le=200)] = 60
     ace_step_default_scheduler: Literal["euler", "heun", "pingpong"] = "euler"

@@ -24,10 +24,10 @@ LATENT = "1" * 8 + "-1111-4111-8111-" + "1" * 12
 SOURCE = {"src_audio_id": "1" * 64}
 
 
-def resolved(**asked):
+def resolved(settings=None, **asked):
     usual = {"backend": "ace_step_15", "model": "turbo", "prompt": "rain", "duration_sec": SEC, "seed": 1}
     request = msgspec.convert({k: v for k, v in (usual | asked).items() if v is not None}, StageRequest)
-    return resolve(request, Settings(), lambda: 1)
+    return resolve(request, settings or Settings(), lambda: 1)
 
 
 def kept(model="turbo", batch=2, seconds=SEC, **more):
@@ -67,6 +67,15 @@ def test_what_is_left_open_is_as_the_variant_was_published(model, steps, shift, 
     assert (params.inference_steps, params.shift) == (steps, shift)
     assert (params.guidance, params.guidance_scale) == (guidance, scale)
     assert (params.scheduler, params.instrumental, params.model) == ("euler", True, model or "turbo")
+
+
+def test_the_settings_name_the_model_where_the_request_does_not():
+    settings = Settings(ace_step_model="sft")
+    params = resolved(settings, model=None).params
+    assert (params.model, params.inference_steps, params.guidance) == ("sft", 50, "apg")
+    assert resolved(settings, model="turbo").params.model == "turbo"
+    for model in V15.models:
+        assert resolved(msgspec.convert({"ace_step_model": model}, Settings), model=None).params.model == model
 
 
 def test_what_turbo_cannot_do_is_taken_said_and_not_in_the_params():

@@ -23,6 +23,7 @@
 ---@field musicgen_precision? "auto"|"float32"|"bfloat16"|"int8" How MusicGen's weights are kept: auto is int8 on a CPU (several times faster) and bfloat16 on a GPU; float32 is exactly the published model.
 ---@field musicgen_stride_sec? integer MusicGen beyond 30 seconds: how much each window of 30 adds; the rest is what it goes on from. Less holds the thread better, and takes longer.
 ---@field ace_step_model_dir? string Where the ACE-Step models are; empty = ace-step in the cache folder.
+---@field ace_step_model? "auto"|"turbo"|"base"|"sft"|"xl-turbo"|"xl-base"|"xl-sft" ACE-Step 1.5: the model of a request that names none; auto is the first of them that is here.
 ---@field ace_step_precision? "auto"|"float32"|"bfloat16" In which numbers ACE-Step computes: auto is bfloat16 on CUDA and on processors that multiply it themselves (avx512_bf16, amx_bf16), else float32, which takes twice the memory.
 ---@field ace_step_default_steps? integer ACE-Step v1: diffusion steps of a request that names none.
 ---@field ace_step_default_scheduler? "euler"|"heun"|"pingpong" ACE-Step v1: scheduler of a request that names none.

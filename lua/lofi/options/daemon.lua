@@ -171,6 +171,13 @@ return {
     doc = "Where the ACE-Step models are; empty = ace-step in the cache folder.",
   },
   {
+    name = "ace_step_model",
+    type = "string",
+    enum = { "auto", "turbo", "base", "sft", "xl-turbo", "xl-base", "xl-sft" },
+    default = "auto",
+    doc = "ACE-Step 1.5: the model of a request that names none; auto is the first of them that is here.",
+  },
+  {
     name = "ace_step_precision",
     type = "string",
     enum = { "auto", "float32", "bfloat16" },

@@ -63,6 +63,11 @@ V1 = BackendInfo(
 _MODELS = tuple(weights.model for weights in catalogue.CATALOGUE["ace_step_15"])
 
 
+def _defaults(settings: Settings, asked: Mapping[str, object]) -> Mapping[str, object]:
+    wished = settings.ace_step_model
+    return settling.defaults(asked, ready.first_model("ace_step_15", settings) if wished == "auto" else wished)
+
+
 def _equip(settings: Settings, params: StageParams) -> Equipment:
     weights = catalogue.find("ace_step_15", params.model)
     found = ready.installed("ace_step_15", weights, settings)
@@ -96,7 +101,7 @@ V15 = BackendInfo(
     takes=_DIFFUSION | _STAGES_15,
     schedulers=("euler", "heun", "pingpong", "sde"),
     time_signatures=("4/4", "3/4", "2/4", "6/8"),
-    defaults=lambda settings, asked: settling.defaults(asked, ready.first_model("ace_step_15", settings)),
+    defaults=_defaults,
     check=checks.check,
     settle=settling.settle,
     fits=checks.fits,
