@@ -230,9 +230,9 @@ if [ "$2" = "$BREAKS" ]; then echo "make: *** [Makefile:29: $2] Error 1" >&2; ex
     return run
 
 
-def test_ci_runs_lint_demo_and_test_and_the_tests_have_the_last_word(ci):
+def test_ci_runs_demo_lint_and_test_and_the_tests_have_the_last_word(ci):
     code, made, shown = ci("")
-    assert (code, made) == (0, "true lint\ntrue demo\ntrue test\n")
+    assert (code, made) == (0, "true demo\ntrue lint\ntrue test\n")
     assert shown[-1] == "=== the closing line of test ==="
     code, _, shown = ci("test")
     assert code != 0
@@ -240,6 +240,6 @@ def test_ci_runs_lint_demo_and_test_and_the_tests_have_the_last_word(ci):
 
 
 def test_ci_stops_at_the_first_failure(ci):
-    code, made, _ = ci("demo")
+    code, made, _ = ci("lint")
     assert code != 0
-    assert made == "true lint\ntrue demo\n"
+    assert made == "true demo\ntrue lint\n"
