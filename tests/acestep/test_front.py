@@ -10,7 +10,6 @@ import pytest
 from support.made_latents import record
 
 from lofi_daemon.backends.acestep import plan
-from lofi_daemon.backends.acestep.checks import require_tokenizer
 from lofi_daemon.backends.acestep.info import V15
 from lofi_daemon.backends.acestep.precision import choose
 from lofi_daemon.config import Settings
@@ -127,19 +126,21 @@ def test_bad_input_gets_its_named_error(asked, name, field):
 
 
 def test_a_cover_by_a_model_without_its_tokenizer_is_refused_and_the_rest_is_not(tmp_path):
+    def put(*parts):
+        for part in parts:
+            folder = tmp_path / "acestep-v15-xl-turbo-diffusers" / part
+            folder.mkdir(parents=True)
+            (folder / "config.json").touch()
+            (folder / "model.safetensors").touch()
+
+    settings = Settings(ace_step_model_dir=str(tmp_path), device="cpu")
     asked = resolved(model="xl-turbo").params
     cover = msgspec.structs.replace(asked, stage_type="cover", src_audio_id="1" * 64)
-    for part in ("transformer", "audio_tokenizer"):
-        (tmp_path / part).mkdir()
-        (tmp_path / part / "config.json").touch()
-    require_tokenizer(asked, tmp_path)
-    refused("INVALID_STAGE", "stage_type", "model=turbo", require_tokenizer, cover, tmp_path)
-    (tmp_path / "audio_token_detokenizer").mkdir()
-    (tmp_path / "audio_token_detokenizer" / "config.json").touch()
-    require_tokenizer(cover, tmp_path)
-    (tmp_path / "transformer").rename(tmp_path / "published")
-    (tmp_path / "audio_tokenizer").rename(tmp_path / "inside")
-    require_tokenizer(cover, tmp_path)  # one file holds all of it
+    put("transformer", "condition_encoder", "text_encoder", "vae", "audio_tokenizer")
+    V15.equipment(settings, asked)
+    refused("INVALID_STAGE", "stage_type", "model=turbo", V15.equipment, settings, cover)
+    put("audio_token_detokenizer")
+    V15.equipment(settings, cover)
 
 
 def test_fields_of_another_stage_are_said_and_leave_the_track_as_it_is():
