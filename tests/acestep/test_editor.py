@@ -60,3 +60,49 @@ def test_a_song_is_made_from_a_buffer_and_taken_up_again_from_the_library(open_e
     editor.command(f"LofiGenerate lofi rain backend=ace_step_15 model=base latent={track['latent_id']} t_start=0.5")
     editor.wait_for_text("generated with turbo, current model is base")
     assert_calm(editor)
+    run_and_resume_in_the_studio(editor)
+
+
+SKETCH = """\
+[shared]
+backend = "ace_step_15"
+model = "turbo"
+prompt = "lofi rain"
+seed = 8
+
+[[stages]]
+duration_sec = 5
+preview = true
+
+[[stages]]
+stage_type = "refine"
+src_stage = 0
+t_start = 0.5"""
+
+
+def run_and_resume_in_the_studio(editor):
+    """In the same editor, as its worker holds the model."""
+    editor.command("only | LofiStudio")
+    editor.lua("vim.api.nvim_buf_set_lines(0, 0, -1, false, ...)", SKETCH.split("\n"))
+    editor.lua("vim.ui.input = function(_, done) done('0.3') end")
+    editor.command("write")
+    done(editor, 3)
+    results = editor.lua("return require('lofi.studio').last().run")
+    sketch, refined = (one["latent_id"] for one in results)
+    for one, latent in zip(results, (sketch, refined), strict=True):
+        editor.wait_for_text(f"{one['tracks'][0]['id'][:12]}  ◆ {latent[:12]}")
+    assert [one["state"] for one in results] == ["done", "done"]
+    assert results[1]["params"]["src_latent_id"] == sketch
+    editor.type("G\\r")
+    editor.wait(
+        lambda: f'init_latent_id = "{refined}"' in studio_text(editor) and "t_start = 0.3" in studio_text(editor)
+    )
+    editor.command("write")
+    (resumed,) = done(editor, 4)["tracks"]
+    assert (resumed["params"]["init_latent_id"], resumed["params"]["t_start"]) == (refined, 0.3)
+    assert refined in resumed["parent_ids"]
+    assert_calm(editor)
+
+
+def studio_text(editor):
+    return "\n".join(editor.request("nvim_buf_get_lines", 0, 0, -1, False))

@@ -343,3 +343,48 @@ def test_a_file_of_ones_own_is_a_source(daemon, did, tmp_path):
     assert ends[0]["tracks"][0]["parent_ids"] == [mine["id"]]
     refused = daemon.error("pipeline_text", {"track_id": mine["id"]})
     assert code(refused) == ("INVALID_PARAMS", "track_id") and "src_audio_id" in refused["message"]
+
+
+OLD = {
+    "generate": {"job_id", "track_id", "track_ids", "status", "position", "seed", "backend"},
+    "generation_started": {"job_id", "track_id", "prompt", "duration_sec", "seed", "backend", "device"},
+    "generation_progress": {
+        "job_id", "track_id", "percent", "current_step", "total_steps", "eta_sec", "stage_index", "stages",
+    },
+    "generation_complete": {
+        "job_id", "tracks", "cached", "track_id", "path", "duration_sec", "sample_rate", "generation_time_sec",
+        "backend", "model_version", "prompt", "seed", "latent_id", "latent_checkpoint_id", "checkpoint_step",
+    },
+    "generation_error": {"job_id", "track_id", "code", "message"},
+    "generation_cancelled": {"job_id", "track_id", "at_step", "total_steps"},
+    "cache_get": {
+        "id", "path", "prompt", "duration_sec", "sample_rate", "channels", "seed", "backend", "model_version",
+        "generation_time_sec", "created_at", "params", "parent_ids", "lufs", "favorite", "latent_id", "latent_index",
+        "latent_checkpoint_id", "checkpoint_step",
+    },
+    "latent_get": {
+        "id", "path", "shape", "dtype", "model_variant", "stage_type", "is_checkpoint", "checkpoint_step",
+        "total_steps", "schedule", "params", "lm_metadata", "batch_size", "created_at", "pinned", "pipeline_id", "stage_index",
+    },
+}  # fmt: skip
+"""What a client heard before there were pipelines."""
+
+
+def test_a_client_from_before_pipelines_hears_all_it_did_and_of_no_stage(daemon):
+    since = len(daemon.heard)
+    old = {"prompt": "old steps", "bpm": 80, "checkpoint_step": 0} | LATENT
+    replies = [daemon.result("generate", old | {"seed": 5, "prompt": prompt}) for prompt in ("steps", "fail")]
+    done, failed = (daemon.end_of(reply["job_id"]) for reply in replies)
+    assert (done["method"], failed["method"]) == ("generation_complete", "generation_error")
+    held = daemon.result("generate", old | {"prompt": "hold"})
+    daemon.wait(lambda m: m.get("method") == "generation_started" and m["params"]["job_id"] == held["job_id"])
+    daemon.result("cancel", {"job_id": held["job_id"]})
+    daemon.end_of(held["job_id"])
+    heard = {(m["method"], frozenset(m["params"])) for m in daemon.heard[since:] if "method" in m}
+    assert "stage_complete" not in {method for method, _ in heard}
+    track = daemon.result("cache_get", {"track_id": replies[0]["track_id"]})
+    latent = daemon.result("latent_get", {"latent_id": track["latent_id"]})
+    heard |= {("generate", frozenset(replies[0])), ("cache_get", frozenset(track)), ("latent_get", frozenset(latent))}
+    assert {method for method, _ in heard} >= set(OLD)
+    assert [(method, OLD[method] - names) for method, names in heard if OLD.get(method, set()) - names] == []
+    assert set(track["params"]) <= set(STAGE_FIELDS) - {"src_stage", "preview"}

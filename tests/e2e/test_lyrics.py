@@ -93,7 +93,8 @@ def test_what_cannot_be_sung_is_said_and_nothing_is_made(editor, daemon, tmp_pat
 
 
 def test_the_lyrics_of_a_track_fit_on_the_command_line_again(editor):
-    track = {"prompt": "slow ballad", "seed": 7, "params": {"lyrics": "[Verse]\nRain again", "backend": "ace_step_15"}}
+    made_with = {"prompt": "slow ballad", "lyrics": "[Verse]\nRain again", "backend": "ace_step_15"}
+    track = {"prompt": "slow ballad", "seed": 7, "params": made_with}
     line, lost = editor.lua(
         "local line, lost = require('lofi.library.again').line(vim.json.decode(...)) return { line, lost }",
         json.dumps(track),
@@ -101,3 +102,20 @@ def test_the_lyrics_of_a_track_fit_on_the_command_line_again(editor):
     assert (r'lyrics="[Verse]\nRain again"' in line, lost) == (True, [])
     opts = editor.lua("return (require('lofi.request').parse(...))", line.removeprefix("LofiGenerate "))
     assert opts == {"prompt": "slow ballad", "seed": 7, "lyrics": "[Verse]\nRain again", "backend": "ace_step_15"}
+
+
+def test_a_track_without_words_is_asked_for_again_without_its_title(editor):
+    params = {"prompt": "", "stage_type": "continue", "src_audio_id": "a" * 64, "backend": "musicgen", "seed": 7}
+    track = {"prompt": "(continue without words)", "seed": 7, "params": params}
+    line, opts = editor.lua(
+        """
+        local again, lofi, opts = require('lofi.library.again'), require('lofi')
+        lofi.generate = function(asked) opts = asked end
+        local track = vim.json.decode(...)
+        again.vary(track)
+        return { (again.line(track)), opts }
+        """,
+        json.dumps(track),
+    )
+    assert (opts["prompt"], opts["src_audio_id"], "seed" in opts) == ("", "a" * 64, False)
+    assert line == f"LofiGenerate backend=musicgen seed=7 stage=continue source={'a' * 64}"

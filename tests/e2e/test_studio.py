@@ -188,8 +188,11 @@ def test_a_failed_stage_says_so_and_the_run_goes_on_from_it(studio):
 def test_what_waits_says_how_long_and_is_cancelled(studio):
     queued = REPLY | {"status": "queued", "position": 2}
     cancelled = {"job_id": "$job", "track_id": TRACK, "at_step": 0, "total_steps": 0}
-    editor, _ = studio(
+    started = {"job_id": "$job", "track_id": TRACK, "prompt": "rain", "duration_sec": 30, "seed": 7,
+               "backend": "ace_step_15", "device": "cpu"}  # fmt: skip
+    editor, daemon = studio(
         pipeline_run=[{"reply": queued}],
+        queue_move=[{"reply": {}}, {"notify": ["generation_started", started]}],
         cancel=[
             {"reply": {"cancelled": True, "was_generating": False}},
             {"notify": ["generation_cancelled", cancelled]},
@@ -197,6 +200,9 @@ def test_what_waits_says_how_long_and_is_cancelled(studio):
     )
     editor.command("write")
     wait_for_marks(editor, "stage 0  waiting, 2 ahead", "stage 1  waiting, 2 ahead")
+    editor.lua("require('lofi').request('queue_move', ...)", {"job_id": daemon.heard("pipeline_run")[0]["job_id"]})
+    wait_for_marks(editor, "stage 0  begins", "stage 1  waiting")
+    assert marks(editor)[1] == "stage 1  waiting", "nothing is ahead of it any more"
     editor.type("\\x")
     wait_for_marks(editor, "cancelled", "cancelled")
     editor.type("\\x")

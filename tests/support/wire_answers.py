@@ -7,8 +7,8 @@ def track(number, **more):
     return {
         "id": f"{number:064x}", "path": f"/music/{number}.flac", "prompt": f"rain {number}", "duration_sec": 90,
         "sample_rate": 48000, "channels": 2, "seed": number, "backend": "synth", "model_version": "1",
-        "generation_time_sec": 1, "created_at": "2026-01-02T03:04:05Z", "params": {"bpm": 75, "keyscale": "D minor"},
-        "parent_ids": [], "favorite": False,
+        "generation_time_sec": 1, "created_at": "2026-01-02T03:04:05Z",
+        "params": {"prompt": f"rain {number}", "bpm": 75, "keyscale": "D minor"}, "parent_ids": [], "favorite": False,
     } | more  # fmt: skip
 
 

@@ -46,13 +46,6 @@ local function given(track)
   return opts
 end
 
---- Its prompt as it was sent: a track without words has "", and a title for people to read.
----@param track lofi.Track
----@return string
-local function said(track)
-  return track.params.prompt or track.prompt
-end
-
 --- Whether it was made from what no words can name.
 ---@param track lofi.Track
 ---@return boolean
@@ -67,7 +60,11 @@ end
 ---@return string line, string[] lost parameters that do not fit into a line
 function M.line(track, opts)
   opts = opts or given(track)
-  local words, lost = { "LofiGenerate", vim.trim((said(track):gsub("[%s%c]+", " "))) }, {}
+  local words, lost = { "LofiGenerate" }, {}
+  local prompt = vim.trim((track.params.prompt:gsub("[%s%c]+", " "))) -- not the title: made without words it has ""
+  if prompt ~= "" then
+    table.insert(words, prompt)
+  end
   for _, entry in ipairs(request.schema) do
     local value = opts[entry.name]
     local name = entry.alias and entry.alias[1] or entry.name
@@ -130,7 +127,7 @@ function M.vary(track)
     return
   end
   local opts = given(track)
-  opts.seed, opts.prompt = nil, said(track)
+  opts.seed, opts.prompt = nil, track.params.prompt
   require("lofi").generate(opts)
 end
 
