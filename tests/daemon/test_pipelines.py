@@ -364,7 +364,8 @@ OLD = {
     },
     "latent_get": {
         "id", "path", "shape", "dtype", "model_variant", "stage_type", "is_checkpoint", "checkpoint_step",
-        "total_steps", "schedule", "params", "lm_metadata", "batch_size", "created_at", "pinned", "pipeline_id", "stage_index",
+        "total_steps", "schedule", "params", "lm_metadata", "batch_size", "created_at", "pinned", "pipeline_id",
+        "stage_index",
     },
 }  # fmt: skip
 """What a client heard before there were pipelines."""
