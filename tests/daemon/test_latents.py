@@ -183,6 +183,7 @@ def test_a_job_that_the_user_cancelled_never_goes_on_whenever_its_worker_dies(da
     assert daemon.end_of(job)["method"] == "generation_cancelled"
     assert made(daemon, "latent", seed=4)
     assert runs(tmp_path) == "-"
+    daemon.close()
     assert list((tmp_path / "cache").rglob("checkpoint*")) == []
 
 
