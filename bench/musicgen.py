@@ -122,6 +122,7 @@ def transformers_way(folder: Path, frames: int, device: str) -> dict[str, Any]:
 def our_way(folder: Path, frames: int, device: str, precision: str) -> dict[str, Any]:
     from lofi_daemon.backends.base import Equipment
     from lofi_daemon.backends.musicgen import engine
+    from lofi_daemon.backends.trial import Trial
     from lofi_daemon.model import StageParams
 
     codes: list[Any] = []
@@ -134,11 +135,9 @@ def our_way(folder: Path, frames: int, device: str, precision: str) -> dict[str,
 
     engine.generate_codes = generate_and_keep  # type: ignore[assignment]
 
-    class Context:
-        equipment = Equipment("bench", (str(folder),), precision, device)
-        heard = False
-
+    class Context(Trial):
         def __init__(self) -> None:
+            super().__init__(Equipment("bench", (str(folder),), precision, device))
             self.began = time.perf_counter()
             self.times: list[float] = []
             self.done = 0
@@ -152,7 +151,7 @@ def our_way(folder: Path, frames: int, device: str, precision: str) -> dict[str,
         def notice(self, level: str, message: str) -> None:
             print(f"{level}: {message}", file=sys.stderr)
 
-        def audio(self, samples: Any, sample_rate: int) -> None:
+        def audio(self, samples: object, sample_rate: int) -> None:
             if math.isnan(self.first):
                 self.first = time.perf_counter() - self.began
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import builtins
 import json
+import runpy
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -447,3 +449,13 @@ def test_a_gpu_that_fails_in_the_middle_of_what_is_heard_ends_the_track(lab, eng
     with pytest.raises(LofiError, match=r"in the middle of the track \(CUDA error: .*device=cpu") as failed:
         engine.render(lab.params(5), context)
     assert failed.value.name == "MODEL_INFERENCE_FAILED"
+
+
+def test_the_bench_measures_this_engine(mono, built, monkeypatch):
+    from lofi_daemon.backends.musicgen import engine as module
+
+    monkeypatch.setattr(module, "generate_codes", module.generate_codes)  # the bench puts its own before it
+    bench = runpy.run_path(str(Path(__file__).parents[2] / "bench/musicgen.py"))
+    measured = bench["our_way"](mono.folder, 60, "cpu", "float32")
+    assert len(measured["digest"]) and 0 < measured["first_audio_sec"] <= measured["whole_sec"]
+    assert measured["tokens_per_sec"]["whole"] > 0
