@@ -1,4 +1,4 @@
-"""Compile kernels.c for this processor, once, and load it."""
+"""Compile a C file for this processor, once, and load it. Imports no torch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TIMEOUT_SEC = 120.0
 
 
 class CannotBuildError(Exception):
-    """There are no compiled kernels here; the text says why, in a sentence's second half."""
+    """There is nothing compiled here; the text says why, in a sentence's second half."""
 
 
 def folder() -> Path:
@@ -29,34 +29,45 @@ def folder() -> Path:
     return (Path(told) if Path(told).is_absolute() else Path.home() / ".cache") / "acestep_core"
 
 
-def load(folder: Path) -> ctypes.CDLL:
-    """The library, from ``folder`` if it was compiled there before. Raises ``CannotBuildError``.
+def find_compiler() -> str | None:
+    """The path of the C compiler that will be asked."""
+    names = (os.environ.get("CC"), "cc", "gcc", "clang")
+    return next((path for name in names if name and (path := shutil.which(name))), None)
 
-    The name holds a digest of the source, the compiler and the processor, so that another machine or source compiles
-    anew, and one of the file itself: loading half a library ends the process.
+
+def load(folder: Path, source: Path | None = None, flags: tuple[str, ...] | None = None) -> ctypes.CDLL:
+    """The library of ``source`` (kernels.c), from ``folder`` if it was compiled there before.
+
+    ``source`` may include the files beside it. Raises ``CannotBuildError``. The name holds a digest of the sources, the
+    flags, the compiler and the processor, so that a folder that moves to another machine, or a changed source, is
+    compiled anew; and one of the file itself: loading half a library ends the process.
     """
-    compiler = _compiler()
-    told = (SOURCE.read_bytes(), " ".join(_flags()).encode(), compiler.encode(), _processor().encode())
-    name = f"kernels-{hashlib.sha256(b'|'.join(told)).hexdigest()[:16]}"
+    source = SOURCE if source is None else source
+    compiler = find_compiler()
+    if compiler is None:
+        raise CannotBuildError("no C compiler was found (cc, gcc or clang)")
+    command = (compiler, *(FLAGS if flags is None else flags), *_target())
+    sources = (file.read_text(encoding="utf-8") for file in sorted(source.parent.glob("*.[ch]")))
+    told = "\0".join((*sources, *command, _processor()))
+    name = f"{source.stem}-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
     try:
-        library = _whole(folder, name) or _compile(compiler, folder, name)
-        return ctypes.CDLL(str(library))
+        library = _whole(folder, name) or _compile(command, source, folder, name)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise CannotBuildError(f"it could not be compiled or loaded ({error})") from error
+        raise CannotBuildError(f"it could not be compiled ({error})") from error
+    try:
+        return ctypes.CDLL(str(library))
+    except OSError as error:
+        library.unlink(missing_ok=True)
+        raise CannotBuildError(f"what was compiled does not load ({error})") from error
 
 
-def _compiler() -> str:
-    for name in (os.environ.get("CC"), "cc", "gcc", "clang"):
-        if name and (path := shutil.which(name)):
-            return path
-    raise CannotBuildError("no C compiler was found (cc, gcc or clang)")
-
-
-def _flags() -> tuple[str, ...]:
-    return (*FLAGS, "-march=native" if platform.machine() in ("x86_64", "AMD64") else "-mcpu=native")
+def _target() -> tuple[str, ...]:
+    """The flags that name this processor."""
+    return ("-march=native" if platform.machine() in ("x86_64", "AMD64") else "-mcpu=native",)
 
 
 def _whole(folder: Path, name: str) -> Path | None:
+    """One that was compiled before; what is no longer what it was is thrown away."""
     for library in folder.glob(f"{name}-*.so"):
         if library.stem.endswith(_digest(library)):
             return library
@@ -64,18 +75,18 @@ def _whole(folder: Path, name: str) -> Path | None:
     return None
 
 
-def _compile(compiler: str, folder: Path, name: str) -> Path:
+def _compile(command: tuple[str, ...], source: Path, folder: Path, name: str) -> Path:
     """In a folder of its own first: another process may be at it too, and both may win."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # what lies in it is run
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        made = Path(scratch) / "kernels.so"
+        made = Path(scratch) / "made.so"
         done = subprocess.run(
-            [compiler, *_flags(), "-o", str(made), str(SOURCE), "-lpthread", "-lm"],
+            [*command, "-o", str(made), str(source), "-lpthread", "-lm"],
             capture_output=True, text=True, timeout=TIMEOUT_SEC, check=False, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[0]
-            raise CannotBuildError(f"{Path(compiler).name} could not compile it ({reason})")
+            raise CannotBuildError(f"{Path(command[0]).name} could not compile it ({reason})")
         return made.replace(folder / f"{name}-{_digest(made)}.so")
 
 
@@ -84,8 +95,10 @@ def _digest(file: Path) -> str:
 
 
 def _processor() -> str:
-    told = Path("/proc/cpuinfo")
-    if told.exists():
-        lines = told.read_text(encoding="ascii", errors="replace").splitlines()
-        return "\n".join(sorted({line for line in lines if line.startswith(("flags", "Features", "model name"))}))
+    """What the processor can do, as the system tells it."""
+    told_by_linux = Path("/proc/cpuinfo")
+    if told_by_linux.exists():
+        lines = told_by_linux.read_text(encoding="ascii", errors="replace").splitlines()
+        told = (line for line in lines if line.startswith(("flags", "Features", "model name", "CPU part")))
+        return "\n".join(sorted(set(told)))
     return f"{platform.machine()} {platform.processor()}"

@@ -69,6 +69,25 @@ function M.setup(opts)
   end
 end
 
+--- Have a job made: what happens to it once it is accepted is shown by lofi.progress.
+---@param kind "generate"|"pipeline"
+---@param opts table
+---@param callback? lofi.GenerateCallback
+---@return string? job_id
+local function accepted(kind, opts, callback)
+  local announced = false
+  return require("lofi.jobs")[kind](opts, function(err, result)
+    if callback then
+      callback(err, result)
+    elseif not announced then
+      complain(err)
+    end
+  end, function(reply)
+    announced = true
+    require("lofi.progress").accepted(reply)
+  end)
+end
+
 --- Compose a track. `callback` is called when it is finished (or cannot be); progress comes as events.
 ---@param opts string|lofi.GenerateOpts a prompt, or a table of options
 ---@param callback? lofi.GenerateCallback
@@ -78,17 +97,7 @@ function M.generate(opts, callback)
   if type(opts) ~= "table" then
     opts = { prompt = opts }
   end
-  local announced = false
-  return require("lofi.jobs").generate(opts, function(err, result)
-    if callback then
-      callback(err, result)
-    elseif not announced then -- what happens to an accepted job is shown by lofi.progress
-      complain(err)
-    end
-  end, function(reply)
-    announced = true
-    require("lofi.progress").accepted(reply)
-  end)
+  return accepted("generate", opts, callback)
 end
 
 --- Run a pipeline. `callback` is called when all of it is finished (or cannot be); each stage is told of by an event.
@@ -100,17 +109,7 @@ function M.pipeline(opts, callback)
   if type(opts) ~= "table" then
     opts = { toml = opts }
   end
-  local announced = false
-  return require("lofi.jobs").pipeline(opts, function(err, result)
-    if callback then
-      callback(err, result)
-    elseif not announced then
-      complain(err)
-    end
-  end, function(reply)
-    announced = true
-    require("lofi.progress").accepted(reply)
-  end)
+  return accepted("pipeline", opts, callback)
 end
 
 --- Cancel a generation: a job id, a track id (6 digits or more), or nil for the one that runs.

@@ -38,8 +38,8 @@ def fast(tmp_path_factory: pytest.TempPathFactory) -> Kernels:
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Kernels:
     """Without the instructions that most processors lack."""
     with pytest.MonkeyPatch.context() as patch:
-        native = build._flags()
-        patch.setattr(build, "_flags", lambda: (*native, *(ANY_X86 if platform.machine() == "x86_64" else ())))
+        native = build._target()
+        patch.setattr(build, "_target", lambda: (*native, *(ANY_X86 if platform.machine() == "x86_64" else ())))
         return kernels.load(tmp_path_factory.mktemp("plain"))
 
 
